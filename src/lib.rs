@@ -1,0 +1,32 @@
+//! The journey of one report.
+//!
+//! A browser posts a body. [`decode`] tells its shape and reads raw reports out of it.
+//! [`normalize`] takes the browser's quirks away and scrubs secrets; [`derive`] works out what
+//! follows; [`filter`] says whether it is noise, and why; [`publish`] writes the record down and
+//! hands it to a sink. [`pipeline`] puts these verbs in order, and is the only one that knows them
+//! all. [`http`] answers 204 once the sink's receipt says that the records are durable.
+//!
+//! Modules stand in the order in which data flows; imports point upwards in this list only, and
+//! `tests/architecture.rs` holds them to it.
+
+pub mod policy;
+pub mod report;
+
+pub mod decode;
+pub mod derive;
+pub mod filter;
+pub mod normalize;
+
+pub mod publish;
+pub mod store;
+
+pub mod explain;
+pub mod pipeline;
+pub mod proof;
+
+pub mod http;
+pub mod reload;
+
+pub mod app;
+pub mod metrics;
+pub mod settings;
