@@ -1,0 +1,199 @@
+//! Files → one rule set, whole or not at all.
+
+use super::error::RuleError;
+use super::field::{Field, Subject};
+use super::file::{self, Override};
+use super::index::Index;
+use super::rule::{Action, Mode, Rule};
+use sha2::{Digest, Sha256};
+use std::collections::HashMap;
+
+/// The texts that a rule set is made of.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// Where they come from, as people know it: a folder, or "built in".
+    pub origin: String,
+    /// Names and texts of the rule files, `*.toml`.
+    pub files: Vec<(String, String)>,
+    /// Names and texts of everything else: list files.
+    pub lists: Vec<(String, String)>,
+}
+
+/// Rules in the order in which they decide, and the way to find them.
+#[derive(Debug)]
+pub struct RuleSet {
+    rules: Vec<Rule>,
+    index: Index,
+    hash: String,
+    origin: String,
+}
+
+impl RuleSet {
+    /// Reads, layers and indexes rules. The examples are not run here: see [`crate::proof`].
+    ///
+    /// # Errors
+    ///
+    /// Every mistake that was found. There is no rule set then.
+    pub fn compile(sources: &Sources) -> Result<Self, Vec<RuleError>> {
+        let mut rules: Vec<Rule> = Vec::new();
+        let mut overrides = Vec::new();
+        let mut errors = Vec::new();
+        for (name, text) in &sources.files {
+            let lists = |list: &str| find_list(sources, name, list);
+            match file::read(name, text, &lists) {
+                Ok(read) => {
+                    rules.extend(read.rules);
+                    overrides.extend(read.overrides);
+                }
+                Err(mistakes) => errors.extend(mistakes),
+            }
+        }
+        errors.extend(duplicates(&rules));
+        errors.extend(apply(overrides, &mut rules));
+        errors.extend(rules.iter().filter_map(trusts_a_sample));
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        rules.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
+        Ok(Self {
+            index: Index::build(&rules),
+            rules,
+            hash: hash(sources),
+            origin: sources.origin.clone(),
+        })
+    }
+
+    /// All rules, in order.
+    pub fn rules(&self) -> &[Rule] {
+        &self.rules
+    }
+
+    /// The rules that match a violation, in order.
+    pub fn matching<'r>(&'r self, subject: &Subject<'_>) -> impl Iterator<Item = &'r Rule> {
+        let matching = self.index.matching(&self.rules, subject);
+        matching.into_iter().map(|place| &self.rules[place])
+    }
+
+    /// Sixteen hexadecimal digits that change with every change of the texts.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// Where the rules come from.
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+/// List files stand beside the rule file that names them.
+fn find_list(sources: &Sources, rule_file: &str, list: &str) -> Option<String> {
+    let folder = rule_file.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let beside = if folder.is_empty() { list.to_owned() } else { format!("{folder}/{list}") };
+    sources.lists.iter().find(|(name, _)| *name == beside).map(|(_, text)| text.clone())
+}
+
+fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
+    let mut seen: HashMap<&str, &Rule> = HashMap::new();
+    let mut errors = Vec::new();
+    for rule in rules {
+        if let Some(first) = seen.insert(&rule.id, rule) {
+            errors.push(RuleError {
+                file: rule.file.clone(),
+                line: Some(rule.line),
+                column: None,
+                rule: Some(rule.id.clone()),
+                key: Some("id".to_owned()),
+                message: format!(
+                    "the id is taken by {}:{}; to change that rule write [[override]]",
+                    first.file, first.line
+                ),
+                source_line: None,
+            });
+        }
+    }
+    errors
+}
+
+/// A sample is text of the attacker's choice: a rule that filters by it is a way to hide.
+fn trusts_a_sample(rule: &Rule) -> Option<RuleError> {
+    let mut asked = rule.any.iter().flatten().chain(&rule.all).map(|condition| condition.field);
+    let trusts = rule.action == Action::Filter && asked.any(|field| field == Field::Sample);
+    trusts.then(|| RuleError {
+        file: rule.file.clone(),
+        line: Some(rule.line),
+        column: None,
+        rule: Some(rule.id.clone()),
+        key: Some("sample".to_owned()),
+        message: "a rule that filters may not go by the sample, which an attacker writes; use \
+                  action = \"label\""
+            .to_owned(),
+        source_line: None,
+    })
+}
+
+fn apply(overrides: Vec<Override>, rules: &mut Vec<Rule>) -> Vec<RuleError> {
+    let mut errors = Vec::new();
+    let mut seen: Vec<String> = Vec::new();
+    for changes in overrides {
+        let Some(at) = rules.iter().position(|rule| rule.id == changes.id) else {
+            let message = if seen.contains(&changes.id) {
+                "the rule was switched off by another override"
+            } else {
+                "there is no rule of this id; an override changes a rule that stands in another \
+                 file of the same folder"
+            };
+            errors.push(RuleError {
+                rule: Some(changes.id),
+                key: Some("override.id".to_owned()),
+                message: message.to_owned(),
+                ..changes.place
+            });
+            continue;
+        };
+        if seen.contains(&changes.id) {
+            errors.push(RuleError {
+                rule: Some(changes.id),
+                key: Some("override.id".to_owned()),
+                message: "a second override of one rule".to_owned(),
+                ..changes.place
+            });
+            continue;
+        }
+        seen.push(changes.id.clone());
+        if changes.enabled == Some(false) {
+            rules.remove(at);
+            continue;
+        }
+        let rule = &mut rules[at];
+        rule.mode = changes.mode.unwrap_or(rule.mode);
+        rule.action = changes.action.unwrap_or(rule.action);
+        rule.expires = changes.expires.or(rule.expires);
+        if let Some(apps) = changes.apps {
+            rule.apps = apps;
+        }
+    }
+    errors
+}
+
+fn hash(sources: &Sources) -> String {
+    let mut texts: Vec<_> = sources.files.iter().chain(&sources.lists).collect();
+    texts.sort();
+    let mut digest = Sha256::new();
+    for (name, text) in texts {
+        // Only the name inside the folder: two machines with equal rules show equal hashes.
+        let name = name.rsplit('/').next().unwrap_or(name);
+        digest.update(name.as_bytes());
+        digest.update([0]);
+        digest.update(text.as_bytes());
+        digest.update([0]);
+    }
+    digest.finalize()[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl RuleSet {
+    /// How many rules decide, and how many are on trial by their own word.
+    pub fn counts(&self) -> (usize, usize) {
+        let observing = self.rules.iter().filter(|rule| rule.mode == Mode::Observe).count();
+        (self.rules.len() - observing, observing)
+    }
+}

@@ -1,0 +1,90 @@
+//! Why a rule matched, or nearly did.
+
+use super::compile::RuleSet;
+use super::condition::Condition;
+use super::field::Subject;
+use super::rule::{Rule, holds};
+use serde::Serialize;
+
+/// What became of one rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RuleTrace {
+    pub rule: String,
+    pub title: String,
+    pub reason: &'static str,
+    pub file: String,
+    pub line: usize,
+    pub matched: bool,
+    /// The block that matched, or came nearest: `any[0]`, `all`.
+    pub block: String,
+    /// The conditions of that block and of `all`, in order.
+    pub decided: Vec<Decided>,
+    /// Why it does not match although the block does.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stopped_by: Option<String>,
+}
+
+/// One condition and what it saw.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Decided {
+    pub condition: String,
+    /// The value in the violation; absent when the field is missing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    pub holds: bool,
+}
+
+impl RuleSet {
+    /// The rules that match, and those of which at least one condition holds: in order.
+    pub fn explain(&self, subject: &Subject<'_>) -> Vec<RuleTrace> {
+        self.rules().iter().filter_map(|rule| explain_rule(rule, subject)).collect()
+    }
+}
+
+fn explain_rule(rule: &Rule, subject: &Subject<'_>) -> Option<RuleTrace> {
+    let blocks = rule.any.iter().enumerate().map(|(at, block)| (format!("any[{at}]"), &block[..]));
+    let (block, decided) = blocks
+        .chain(rule.any.is_empty().then(|| ("all".to_owned(), &[][..])))
+        .map(|(name, block)| (name, decide(block.iter().chain(&rule.all), subject)))
+        // The block with the fewest conditions that fail; the first of several.
+        .min_by_key(|(_, decided)| decided.iter().filter(|one| !one.holds).count())?;
+    let holds_all = decided.iter().all(|one| one.holds);
+    if !decided.iter().any(|one| one.holds) {
+        return None;
+    }
+    let stopped_by = if !holds_all {
+        None
+    } else if !rule.applies_to(subject) {
+        Some("apps".to_owned())
+    } else {
+        rule.unless.iter().position(|block| holds(block, subject)).map(|at| format!("unless[{at}]"))
+    };
+    Some(RuleTrace {
+        rule: rule.id.clone(),
+        title: rule.title.clone(),
+        reason: rule.reason.name(),
+        file: rule.file.clone(),
+        line: rule.line,
+        matched: holds_all && stopped_by.is_none(),
+        block,
+        decided,
+        stopped_by,
+    })
+}
+
+fn decide<'c>(
+    conditions: impl Iterator<Item = &'c Condition>,
+    subject: &Subject<'_>,
+) -> Vec<Decided> {
+    conditions
+        .map(|condition| Decided {
+            condition: condition.written.clone(),
+            value: condition
+                .field
+                .text(subject)
+                .map(str::to_owned)
+                .or_else(|| condition.field.number(subject).map(|number| number.to_string())),
+            holds: condition.holds(subject),
+        })
+        .collect()
+}

@@ -1,0 +1,434 @@
+//! Rule files as people write them.
+
+use super::condition;
+use super::error::RuleError;
+use super::rule::{Action, AppGlob, Block, Mode, Rule, every_app};
+use super::toml::{Node, Pair, parse};
+use crate::report::Reason;
+use jiff::civil::Date;
+
+/// What one file says.
+#[derive(Debug, Default)]
+pub struct RuleFile {
+    pub rules: Vec<Rule>,
+    pub overrides: Vec<Override>,
+}
+
+/// A site's change to a rule that stands elsewhere.
+#[derive(Debug)]
+pub struct Override {
+    pub id: String,
+    pub enabled: Option<bool>,
+    pub mode: Option<Mode>,
+    pub action: Option<Action>,
+    pub apps: Option<Vec<AppGlob>>,
+    pub expires: Option<Date>,
+    /// Where it stands, should its target not exist.
+    pub place: RuleError,
+}
+
+/// A report that a rule must match, or must not.
+#[derive(Debug, Clone)]
+pub struct Example {
+    pub matches: bool,
+    pub why: Option<String>,
+    /// The body of a `report-uri` request.
+    pub body: String,
+    pub user_agent: Option<String>,
+    pub app: Option<String>,
+    pub query: Option<String>,
+    /// Where it stands, should it turn out wrong.
+    pub place: RuleError,
+}
+
+/// A real violation that no rule may filter by accident.
+#[derive(Debug, Clone)]
+pub struct Canary {
+    pub id: String,
+    pub why: String,
+    pub body: String,
+}
+
+/// Reads one file. `lists` finds the text of a list file that stands beside it.
+pub fn read(
+    file: &str,
+    text: &str,
+    lists: &dyn Fn(&str) -> Option<String>,
+) -> Result<RuleFile, Vec<RuleError>> {
+    parse(file, text, |root| {
+        let mut rule_file = RuleFile::default();
+        let mut errors = Vec::new();
+        let mut has_format = false;
+        for pair in root.pairs().map_err(|error| vec![error])? {
+            match pair.key {
+                "format" => {
+                    has_format = true;
+                    match pair.value.integer() {
+                        Ok(FORMAT) => {}
+                        Ok(other) => errors.push(pair.value.error(format!(
+                            "format {other} is not known; this program reads format {FORMAT}"
+                        ))),
+                        Err(error) => errors.push(error),
+                    }
+                }
+                "pack" => errors.extend(pair.value.string().err()),
+                "rule" => collect(&pair.value, &mut errors, |node| {
+                    rule_file.rules.push(read_rule(node, lists)?);
+                    Ok(())
+                }),
+                "override" => collect(&pair.value, &mut errors, |node| {
+                    rule_file.overrides.push(read_override(node)?);
+                    Ok(())
+                }),
+                _ => errors.push(unknown_key(&pair, "format, pack, rule, override")),
+            }
+        }
+        if !has_format {
+            errors.push(RuleError::at(file, text, 0, format!("`format = {FORMAT}` is missing")));
+        }
+        if errors.is_empty() { Ok(rule_file) } else { Err(errors) }
+    })
+}
+
+/// The canaries that are built in: what an injected script looks like, and what people rent.
+pub fn canaries() -> Result<Vec<Canary>, Vec<RuleError>> {
+    parse("built-in canaries", include_str!("canaries.toml"), |root| {
+        let mut canaries = Vec::new();
+        let mut errors = Vec::new();
+        for pair in root.pairs().map_err(|error| vec![error])? {
+            collect(&pair.value, &mut errors, |node| {
+                let mut canary =
+                    Canary { id: String::new(), why: String::new(), body: String::new() };
+                for pair in node.pairs()? {
+                    match pair.key {
+                        "id" => canary.id = pair.value.string()?.to_owned(),
+                        "why" => canary.why = pair.value.string()?.to_owned(),
+                        "report" => canary.body = body(&pair.value)?,
+                        _ => return Err(unknown_key(&pair, "id, why, report")),
+                    }
+                }
+                canaries.push(canary);
+                Ok(())
+            });
+        }
+        if errors.is_empty() { Ok(canaries) } else { Err(errors) }
+    })
+}
+
+/// Reads every table of a list of tables, and goes on after a mistake.
+fn collect<'t>(
+    value: &Node<'t>,
+    errors: &mut Vec<RuleError>,
+    mut read: impl FnMut(&Node<'t>) -> Result<(), RuleError>,
+) {
+    match value.items() {
+        Ok(items) => errors.extend(items.iter().filter_map(|item| read(item).err())),
+        Err(error) => errors.push(error),
+    }
+}
+
+fn read_rule(node: &Node<'_>, lists: &dyn Fn(&str) -> Option<String>) -> Result<Rule, RuleError> {
+    let pairs = node.pairs()?;
+    let id = match pairs.iter().find(|pair| pair.key == "id") {
+        Some(pair) => rule_id(&pair.value)?,
+        None => return Err(node.error("a rule without `id`")),
+    };
+    read_rule_keys(node, &pairs, &id, lists).map_err(|mut error| {
+        error.rule = Some(id);
+        error
+    })
+}
+
+fn read_rule_keys(
+    node: &Node<'_>,
+    pairs: &[Pair<'_>],
+    id: &str,
+    lists: &dyn Fn(&str) -> Option<String>,
+) -> Result<Rule, RuleError> {
+    let place = node.error("");
+    let mut title = None;
+    let mut reason = None;
+    let mut action = None;
+    let mut rule = Rule {
+        id: id.to_owned(),
+        title: String::new(),
+        reason: Reason::Site,
+        action: Action::Label,
+        mode: Mode::Enforce,
+        priority: DEFAULT_PRIORITY,
+        apps: every_app(),
+        tags: Vec::new(),
+        evidence: Vec::new(),
+        expires: None,
+        may_match_canary: Vec::new(),
+        file: node.file.to_owned(),
+        line: place.line.unwrap_or(1),
+        any: Vec::new(),
+        all: Block::new(),
+        unless: Vec::new(),
+        examples: Vec::new(),
+    };
+    for pair in pairs {
+        let value = &pair.value;
+        match pair.key {
+            "id" => {}
+            "title" => title = Some(value.string()?.to_owned()),
+            "reason" => {
+                reason = Some(one_of(value, Reason::from_name, &names(Reason::ALL, Reason::name))?)
+            }
+            "action" => action = Some(read_action(value)?),
+            "mode" => rule.mode = read_mode(value)?,
+            "priority" => rule.priority = value.integer()?,
+            "apps" => rule.apps = read_apps(value)?,
+            "tags" => rule.tags = value.items()?.iter().map(read_tag).collect::<Result<_, _>>()?,
+            "evidence" => rule.evidence = value.strings()?,
+            "expires" => rule.expires = Some(value.date()?),
+            "may_match_canary" => rule.may_match_canary = read_canary_names(value)?,
+            "any" => rule.any = read_blocks(value, "any", lists)?,
+            "all" => rule.all = read_block(value, "all", lists)?,
+            "unless" => rule.unless = read_blocks(value, "unless", lists)?,
+            "example" => {
+                rule.examples =
+                    value.items()?.iter().map(read_example).collect::<Result<_, _>>()?;
+            }
+            _ => return Err(unknown_key(pair, RULE_KEYS)),
+        }
+    }
+    rule.title = title.ok_or_else(|| node.error("`title` is missing"))?;
+    rule.reason = reason.ok_or_else(|| node.error("`reason` is missing"))?;
+    rule.action = action.ok_or_else(|| node.error("`action` is missing"))?;
+    check(node, &rule)?;
+    Ok(rule)
+}
+
+/// What must be true of a rule as a whole.
+fn check(node: &Node<'_>, rule: &Rule) -> Result<(), RuleError> {
+    if rule.any.is_empty() && rule.all.is_empty() {
+        return Err(node.error("asks nothing: it needs `any` or `all`"));
+    }
+    if rule.evidence.is_empty() {
+        return Err(node.error("`evidence` is missing: say where this noise was seen or explained"));
+    }
+    if rule.action == Action::Label && rule.tags.is_empty() {
+        return Err(node.error("a rule that labels needs `tags`"));
+    }
+    let count = |matches| rule.examples.iter().filter(|example| example.matches == matches).count();
+    if count(true) == 0 {
+        return Err(node.error("an example with `match = true` is missing"));
+    }
+    // One lookalike and one neighbour keep a rule from growing over what it was meant for.
+    let misses = if rule.action == Action::Filter { 2 } else { 1 };
+    if count(false) < misses {
+        return Err(node.error(format!(
+            "{} with `match = false` {} missing",
+            if misses == 2 { "two examples" } else { "an example" },
+            if misses == 2 { "are" } else { "is" },
+        )));
+    }
+    Ok(())
+}
+
+fn read_blocks(
+    value: &Node<'_>,
+    name: &str,
+    lists: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<Block>, RuleError> {
+    if value.is_table() {
+        return Err(value.error(format!("`{name}` is a list of blocks: write [[rule.{name}]]")));
+    }
+    value.items()?.iter().map(|block| read_block(block, name, lists)).collect()
+}
+
+fn read_block(
+    value: &Node<'_>,
+    name: &str,
+    lists: &dyn Fn(&str) -> Option<String>,
+) -> Result<Block, RuleError> {
+    let mut block = Block::new();
+    for pair in value.pairs()? {
+        let conditions = condition::read(&pair, lists).map_err(|mut error| {
+            error.key.get_or_insert_with(|| format!("{name}.{}", pair.key));
+            error
+        })?;
+        block.extend(conditions);
+    }
+    if block.is_empty() {
+        return Err(value.error("an empty block would match everything"));
+    }
+    let has_regex =
+        block.iter().any(|condition| matches!(condition.test, condition::Test::Regex(_)));
+    let has_gate =
+        block.iter().any(|condition| matches!(condition.test, condition::Test::Words { .. }));
+    if has_regex && !has_gate {
+        return Err(value.error(
+            "a regular expression needs a cheaper question beside it in the same block: `is`, \
+             `in`, `under` or `list` on another field",
+        ));
+    }
+    Ok(block)
+}
+
+fn read_example(node: &Node<'_>) -> Result<Example, RuleError> {
+    let mut matches = None;
+    let mut body_text = None;
+    let mut example = Example {
+        matches: false,
+        why: None,
+        body: String::new(),
+        user_agent: None,
+        app: None,
+        query: None,
+        place: node.error(""),
+    };
+    for pair in node.pairs()? {
+        match pair.key {
+            "match" => matches = Some(pair.value.bool()?),
+            "why" => example.why = Some(pair.value.string()?.to_owned()),
+            "report" => body_text = Some(body(&pair.value)?),
+            "ua" => example.user_agent = Some(pair.value.string()?.to_owned()),
+            "app" => example.app = Some(pair.value.string()?.to_owned()),
+            "query" => example.query = Some(pair.value.string()?.to_owned()),
+            _ => return Err(unknown_key(&pair, "match, why, report, ua, app, query")),
+        }
+    }
+    example.matches = matches.ok_or_else(|| node.error("`match` is missing"))?;
+    example.body = body_text.ok_or_else(|| node.error("`report` is missing"))?;
+    if !example.matches && example.why.is_none() {
+        return Err(node.error("an example that must not match says `why`"));
+    }
+    Ok(example)
+}
+
+/// The keys of a report, in the envelope of `report-uri`.
+fn body(value: &Node<'_>) -> Result<String, RuleError> {
+    Ok(serde_json::json!({ "csp-report": value.json()? }).to_string())
+}
+
+fn read_override(node: &Node<'_>) -> Result<Override, RuleError> {
+    let mut id = None;
+    let mut changes = Override {
+        id: String::new(),
+        enabled: None,
+        mode: None,
+        action: None,
+        apps: None,
+        expires: None,
+        place: node.error(""),
+    };
+    for pair in node.pairs()? {
+        let value = &pair.value;
+        match pair.key {
+            "id" => id = Some(rule_id(value)?),
+            "enabled" => changes.enabled = Some(value.bool()?),
+            "mode" => changes.mode = Some(read_mode(value)?),
+            "action" => changes.action = Some(read_action(value)?),
+            "apps" => changes.apps = Some(read_apps(value)?),
+            "expires" => changes.expires = Some(value.date()?),
+            _ => return Err(unknown_key(&pair, "id, enabled, mode, action, apps, expires")),
+        }
+    }
+    changes.id = id.ok_or_else(|| node.error("an override without `id`"))?;
+    Ok(changes)
+}
+
+fn rule_id(value: &Node<'_>) -> Result<String, RuleError> {
+    let text = value.string()?;
+    let is_id = (1..=64).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if is_id {
+        Ok(text.to_owned())
+    } else {
+        Err(value.error(format!(
+            "`{text}` is no id: use up to 64 lower-case letters, digits and hyphens"
+        )))
+    }
+}
+
+fn read_tag(value: &Node<'_>) -> Result<String, RuleError> {
+    rule_id(value)
+}
+
+fn read_canary_names(value: &Node<'_>) -> Result<Vec<String>, RuleError> {
+    let known = canaries().unwrap_or_default();
+    value
+        .items()?
+        .iter()
+        .map(|item| {
+            let name = item.string()?;
+            if known.iter().any(|canary| canary.id == name) {
+                return Ok(name.to_owned());
+            }
+            let known: Vec<_> = known.iter().map(|canary| canary.id.as_str()).collect();
+            Err(item.error(format!("no canary `{name}`; there are {}", known.join(", "))))
+        })
+        .collect()
+}
+
+fn read_action(value: &Node<'_>) -> Result<Action, RuleError> {
+    one_of(
+        value,
+        |name| match name {
+            "keep" => Some(Action::Keep),
+            "filter" => Some(Action::Filter),
+            "label" => Some(Action::Label),
+            _ => None,
+        },
+        "keep, filter, label",
+    )
+}
+
+fn read_mode(value: &Node<'_>) -> Result<Mode, RuleError> {
+    one_of(
+        value,
+        |name| match name {
+            "enforce" => Some(Mode::Enforce),
+            "observe" => Some(Mode::Observe),
+            _ => None,
+        },
+        "enforce, observe",
+    )
+}
+
+fn read_apps(value: &Node<'_>) -> Result<Vec<AppGlob>, RuleError> {
+    let globs = value
+        .items()?
+        .iter()
+        .map(|item| {
+            let text = item.string()?;
+            AppGlob::parse(text)
+                .ok_or_else(|| item.error(format!("`{text}` is no app name with at most one `*`")))
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    if globs.is_empty() {
+        return Err(value.error("an empty list would match no app"));
+    }
+    Ok(globs)
+}
+
+fn one_of<T>(
+    value: &Node<'_>,
+    read: impl FnOnce(&str) -> Option<T>,
+    allowed: &str,
+) -> Result<T, RuleError> {
+    let text = value.string()?;
+    read(text)
+        .ok_or_else(|| value.error(format!("`{text}` is not allowed; expected one of {allowed}")))
+}
+
+fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> String {
+    all.iter().map(|&one| name(one)).collect::<Vec<_>>().join(", ")
+}
+
+fn unknown_key(pair: &Pair<'_>, allowed: &str) -> RuleError {
+    let mut error =
+        pair.value.error_at(pair.key_start, format!("unknown key; expected one of {allowed}"));
+    error.key = Some(pair.key.to_owned());
+    error
+}
+
+const FORMAT: i64 = 1;
+const DEFAULT_PRIORITY: i64 = 100;
+const RULE_KEYS: &str = "id, title, reason, action, mode, priority, apps, tags, evidence, expires, \
+                         may_match_canary, any, all, unless, example";

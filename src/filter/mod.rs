@@ -1,0 +1,66 @@
+//! Violation and facts → verdict.
+//!
+//! In: a [`Subject`] and a [`RuleSet`]. Out: a [`Verdict`]: clean or filtered, by which rule, with
+//! which labels. Rules are data, under `filters/`; this module knows how they are written
+//! (`file`), what they may ask (`field`, `condition`), how they are put together (`compile`),
+//! found (`index`) and explained (`explain`).
+//!
+//! Order: rules stand sorted by priority and id, so that the order of files does not matter. A
+//! matching `keep` rule beats every `filter` rule; among these the first gives the reason. A rule
+//! on trial, or past its date, decides nothing, and is named on the record.
+//!
+//! Evaluation cannot fail: a missing field matches nothing. It never reads a file; `proof` runs
+//! the examples, `reload` reads the folder.
+
+mod compile;
+mod condition;
+mod error;
+mod explain;
+mod field;
+mod file;
+mod index;
+mod rule;
+mod shipped;
+#[cfg(test)]
+mod tests;
+mod toml;
+
+pub use compile::{RuleSet, Sources};
+pub use condition::Condition;
+pub use error::RuleError;
+pub use explain::{Decided, RuleTrace};
+pub use field::{Field, FieldKind, Subject};
+pub use file::{Canary, Example, canaries};
+pub use rule::{Action, Mode, Rule, every_app};
+pub use shipped::{FILES as SHIPPED_FILES, shipped};
+
+use crate::report::{Matched, Verdict};
+use jiff::civil::Date;
+
+impl RuleSet {
+    /// Judges one violation. `today` decides which rules are past their date.
+    pub fn judge<'r>(&'r self, subject: &Subject<'_>, today: Date) -> Verdict<'r> {
+        let mut verdict = Verdict::default();
+        let mut is_kept = false;
+        for rule in self.matching(subject) {
+            let matched = Matched { rule: &rule.id, reason: rule.reason };
+            for tag in &rule.tags {
+                if !verdict.tags.contains(&tag.as_str()) {
+                    verdict.tags.push(tag);
+                }
+            }
+            match rule.action {
+                Action::Label => {}
+                _ if rule.is_on_trial(today) => verdict.observed.push(matched),
+                Action::Keep => is_kept = true,
+                Action::Filter => {
+                    verdict.filtered_by.get_or_insert(matched);
+                }
+            }
+        }
+        if is_kept {
+            verdict.filtered_by = None;
+        }
+        verdict
+    }
+}

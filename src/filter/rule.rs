@@ -1,0 +1,123 @@
+//! A rule, ready to be asked.
+
+use super::condition::Condition;
+use super::field::{Field, Subject};
+use super::file::Example;
+use crate::report::Reason;
+use jiff::civil::Date;
+
+/// What happens to a violation that a rule matches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// No other rule may filter it.
+    Keep,
+    /// It goes to the filtered stream.
+    Filter,
+    /// It gets the rule's tags.
+    Label,
+}
+
+/// Whether a rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    Enforce,
+    /// It only shows what it would have done.
+    Observe,
+}
+
+/// One noise rule.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    pub id: String,
+    pub title: String,
+    pub reason: Reason,
+    pub action: Action,
+    pub mode: Mode,
+    pub priority: i64,
+    pub apps: Vec<AppGlob>,
+    pub tags: Vec<String>,
+    pub evidence: Vec<String>,
+    /// From this day on a filter rule only observes.
+    pub expires: Option<Date>,
+    /// Canaries that it may match, by name.
+    pub may_match_canary: Vec<String>,
+    pub file: String,
+    pub line: usize,
+    /// One of these must hold, if there are any.
+    pub any: Vec<Block>,
+    /// This must hold.
+    pub all: Block,
+    /// None of these may hold.
+    pub unless: Vec<Block>,
+    pub examples: Vec<Example>,
+}
+
+/// Questions that must all be answered with yes.
+pub type Block = Vec<Condition>;
+
+/// An application's name, with at most one `*`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppGlob {
+    head: String,
+    /// Absent when the name is meant exactly.
+    tail: Option<String>,
+}
+
+impl Rule {
+    /// Whether the rule matches, asked the long way; the index gives the same answer faster.
+    pub fn matches(&self, subject: &Subject<'_>) -> bool {
+        self.applies_to(subject)
+            && holds(&self.all, subject)
+            && (self.any.is_empty() || self.any.iter().any(|block| holds(block, subject)))
+            && !self.is_excepted(subject)
+    }
+
+    /// Whether the rule is meant for the subject's application.
+    pub fn applies_to(&self, subject: &Subject<'_>) -> bool {
+        let app = Field::AppName.text(subject).unwrap_or("");
+        self.apps.iter().any(|glob| glob.matches(app))
+    }
+
+    pub fn is_excepted(&self, subject: &Subject<'_>) -> bool {
+        self.unless.iter().any(|block| holds(block, subject))
+    }
+
+    /// Whether the rule only shows what it would do.
+    pub fn is_on_trial(&self, today: Date) -> bool {
+        self.mode == Mode::Observe || self.expires.is_some_and(|expires| today >= expires)
+    }
+}
+
+/// Whether every condition of a block holds.
+pub fn holds(block: &[Condition], subject: &Subject<'_>) -> bool {
+    block.iter().all(|condition| condition.holds(subject))
+}
+
+/// The globs of a rule that is meant for every application.
+pub fn every_app() -> Vec<AppGlob> {
+    vec![AppGlob { head: String::new(), tail: Some(String::new()) }]
+}
+
+impl AppGlob {
+    /// Reads `*`, `shop`, `shop-*`; `None` for more than one star or none of a name.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (head, tail) = match text.split_once('*') {
+            Some((head, tail)) => (head, Some(tail)),
+            None => (text, None),
+        };
+        // A part of a name may be nothing but a hyphen.
+        let is_name =
+            |part: &str| part.is_empty() || crate::report::is_app_name(&format!("a{part}"));
+        let is_glob = !text.is_empty() && is_name(head) && tail.is_none_or(|tail| is_name(tail));
+        is_glob.then(|| Self { head: head.to_owned(), tail: tail.map(str::to_owned) })
+    }
+
+    pub fn matches(&self, app: &str) -> bool {
+        match &self.tail {
+            None => app == self.head,
+            Some(tail) => app
+                .strip_prefix(self.head.as_str())
+                .is_some_and(|rest| rest.ends_with(tail.as_str())),
+        }
+    }
+}
