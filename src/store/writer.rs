@@ -1,0 +1,311 @@
+//! The one thread that writes.
+//!
+//! In: groups of batches from the queue. Out: one transaction per group, and an answer per batch.
+//! Between groups it does a slice of upkeep. An error ends a transaction, never the thread.
+
+use super::damage::with_suffix;
+use super::database::{Database, OpenError};
+use super::metrics::Metrics;
+use super::pace::Pace;
+use super::queue::{Append, Next, Queue};
+use super::retention::{self, Checkpoint, Retention};
+use super::rollup::Rollup;
+use super::{AppendError, Settings, damage, schema};
+use crate::report::Batch;
+use jiff::Timestamp;
+use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The writer and everything it owns.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Arc<Queue>,
+    database: Database,
+    retention: Retention,
+    rollup_max_keys: u32,
+    metrics: Metrics,
+    /// When the files were looked at last.
+    looked: Instant,
+    error_log: Pace,
+    wal_log: Pace,
+}
+
+/// What went wrong with the database.
+#[derive(Debug, thiserror::Error)]
+enum Failure {
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// Answers what is queued when the writer ends, even by a panic: nobody else would.
+struct Abandon(Arc<Queue>);
+
+impl Writer {
+    pub(super) fn new(
+        queue: Arc<Queue>,
+        database: Database,
+        settings: &Settings,
+        metrics: Metrics,
+    ) -> Self {
+        Self {
+            queue,
+            database,
+            retention: Retention::new(settings, metrics.clone()),
+            rollup_max_keys: settings.rollup_max_keys,
+            metrics,
+            looked: Instant::now(),
+            error_log: Pace::once_in(Duration::from_secs(10)),
+            wal_log: Pace::once_in(Duration::from_mins(1)),
+        }
+    }
+
+    /// Writes until the queue is closed and empty.
+    pub(super) fn run(mut self) {
+        let _abandon = Abandon(self.queue.clone());
+        self.look();
+        while self.step(IDLE_AFTER) {}
+        let emptied = self.empty_log();
+        self.note(emptied);
+    }
+
+    /// Does what is next. Returns whether there can be more.
+    pub(super) fn step(&mut self, patience: Duration) -> bool {
+        match self.queue.next(patience) {
+            Next::Group(group) => {
+                let records = self.commit(group);
+                let upkept = self.upkeep(records);
+                self.note(upkept);
+                if self.looked.elapsed() >= IDLE_AFTER {
+                    self.look();
+                }
+                true
+            }
+            Next::Idle => {
+                self.when_idle(Timestamp::now());
+                true
+            }
+            Next::Closed => false,
+        }
+    }
+
+    /// Stores a group and answers it. Returns how many records there were.
+    fn commit(&mut self, group: Vec<Append>) -> u32 {
+        let begin = Instant::now();
+        let mut stored = self.store(&group);
+        if let Err(failure) = &stored
+            && failure.is_damage()
+        {
+            // The group is whole in memory. What was answered before is in the file that is set
+            // aside; refusing this group as well would save nothing.
+            stored = self.replace(failure.to_string()).and_then(|()| self.store(&group));
+        }
+        let records = group.iter().map(|append| append.batch.entries.len()).sum::<usize>();
+        let records = u32::try_from(records).unwrap_or(u32::MAX);
+        let answer = match stored {
+            Ok(()) => {
+                self.metrics.commits.inc();
+                self.metrics.commit_seconds.observe(begin.elapsed().as_secs_f64());
+                self.metrics.commit_records.observe(f64::from(records));
+                let bytes = group.iter().map(Append::bytes).sum::<u64>();
+                self.metrics.commit_bytes.observe(bytes as f64);
+                Ok(())
+            }
+            Err(failure) => Err(self.fail(&failure)),
+        };
+        // First, so that whoever asks when it has its answer is not told of the commit before.
+        self.queue.set_failing(answer.is_err());
+        self.queue.answer(group, answer);
+        records
+    }
+
+    fn store(&mut self, group: &[Append]) -> Result<(), Failure> {
+        let max_keys = self.rollup_max_keys;
+        let connection = self.database.connection()?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let mut rollup = Rollup::default();
+        for append in group {
+            insert(&transaction, &append.batch)?;
+            for entry in &append.batch.entries {
+                rollup.add(entry, append.batch.app(entry));
+            }
+        }
+        rollup.write(&transaction, max_keys)?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// The slice of upkeep that follows a commit of so many records.
+    fn upkeep(&mut self, records: u32) -> Result<(), Failure> {
+        if self.queue.is_failing() {
+            return Ok(());
+        }
+        let connection = self.database.connection()?;
+        if retention::checkpoint(connection, Checkpoint::Look)? >= CHECKPOINT_PAGES {
+            retention::checkpoint(connection, Checkpoint::Passive)?;
+        }
+        // Twice what has come: so that a store at its limit gets ahead of any load.
+        let rows = records.saturating_mul(2).max(retention::SLICE);
+        self.retention.expire(connection, Timestamp::now(), rows)?;
+        Ok(())
+    }
+
+    /// The upkeep for which nobody waits. Stops as soon as somebody does.
+    pub(super) fn when_idle(&mut self, now: Timestamp) {
+        if self.queue.is_failing() {
+            let tried = self.try_commit();
+            self.queue.set_failing(tried.is_err());
+            self.note(tried);
+        }
+        let result = self.tidy(now).and_then(|()| self.empty_log());
+        self.note(result);
+        self.look();
+    }
+
+    /// Lets everything expire that is too old or too much, and gives its room back.
+    fn tidy(&mut self, now: Timestamp) -> Result<(), Failure> {
+        let connection = self.database.connection()?;
+        while self.queue.is_quiet() && self.retention.expire(connection, now, retention::SLICE)? {}
+        while self.queue.is_quiet() && retention::reclaim(connection)? {}
+        Ok(())
+    }
+
+    fn empty_log(&mut self) -> Result<(), Failure> {
+        if file_size(&self.database, "-wal") > 0 {
+            retention::checkpoint(self.database.connection()?, Checkpoint::Truncate)?;
+        }
+        Ok(())
+    }
+
+    /// Writes one page to see whether commits succeed again.
+    fn try_commit(&mut self) -> Result<(), Failure> {
+        Ok(self.database.connection()?.pragma_update(None, "user_version", schema::VERSION)?)
+    }
+
+    #[cfg(test)]
+    pub(super) const fn database(&mut self) -> &mut Database {
+        &mut self.database
+    }
+
+    /// Looks at the files: how large they are, and whether the database is still there.
+    fn look(&mut self) {
+        self.looked = Instant::now();
+        if !self.database.path().exists() {
+            tracing::error!(
+                path = %self.database.path().display(),
+                "the database was removed while in use: a new one is begun"
+            );
+            self.database.disconnect();
+            let opened = self.database.connection().map(drop).map_err(Failure::from);
+            self.note(opened);
+        }
+        let wal_bytes = file_size(&self.database, "-wal");
+        self.metrics.store_bytes.set(file_size(&self.database, ""));
+        self.metrics.wal_bytes.set(wal_bytes);
+        if wal_bytes >= LARGE_LOG && self.wal_log.allows(self.looked) {
+            tracing::warn!(
+                wal_bytes,
+                "the write-ahead log has {wal_bytes} bytes: a reader keeps its transaction open"
+            );
+        }
+    }
+
+    /// Handles a failure of upkeep, for which nobody waits.
+    fn note(&mut self, result: Result<(), Failure>) {
+        if let Err(failure) = result {
+            let replaced =
+                if failure.is_damage() { self.replace(failure.to_string()) } else { Err(failure) };
+            if let Err(failure) = replaced {
+                self.fail(&failure);
+            }
+        }
+    }
+
+    fn replace(&mut self, detail: String) -> Result<(), Failure> {
+        self.database.replace(detail).map_err(Failure::from)
+    }
+
+    /// Counts a failure, tells it, and leaves the database ready for the next try.
+    fn fail(&mut self, failure: &Failure) -> AppendError {
+        let error = failure.kind();
+        self.metrics.count_error(error);
+        if self.error_log.allows(Instant::now()) {
+            tracing::error!(
+                path = %self.database.path().display(),
+                cause = error.label(),
+                "the store cannot write: {failure}"
+            );
+        }
+        self.database.recover_from(matches!(error, AppendError::DiskFull | AppendError::Busy));
+        error
+    }
+}
+
+impl Failure {
+    fn is_damage(&self) -> bool {
+        match self {
+            Self::Open(error) => matches!(error, OpenError::Damaged { .. }),
+            Self::Sqlite(error) => damage::is_damage(error),
+        }
+    }
+
+    fn kind(&self) -> AppendError {
+        match self {
+            Self::Open(OpenError::Damaged { .. }) => AppendError::Damaged,
+            Self::Sqlite(source) | Self::Open(OpenError::Sqlite { source, .. }) => source.into(),
+            Self::Open(
+                OpenError::Directory { .. }
+                | OpenError::NotADirectory { .. }
+                | OpenError::Missing { .. }
+                | OpenError::Io { .. },
+            ) => AppendError::Io,
+            Self::Open(
+                OpenError::Locked { .. }
+                | OpenError::Newer { .. }
+                | OpenError::Foreign { .. }
+                | OpenError::NoWal { .. },
+            ) => AppendError::Other,
+        }
+    }
+}
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+fn insert(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
+    let connection: &Connection = transaction;
+    let mut statement = connection.prepare_cached(
+        "INSERT INTO record (stream, received_at, timestamp, app, json) VALUES (?, ?, ?, ?, ?)",
+    )?;
+    for entry in &batch.entries {
+        statement.execute(params![
+            schema::stream_code(entry.stream),
+            format!("{:.3}", entry.received_at),
+            format!("{:.3}", entry.timestamp),
+            batch.app(entry),
+            String::from_utf8_lossy(batch.json(entry)),
+        ])?;
+    }
+    Ok(())
+}
+
+/// The size of the database or of a file beside it; 0 where there is none.
+fn file_size(database: &Database, suffix: &str) -> i64 {
+    let size = with_suffix(database.path(), suffix).metadata().map_or(0, |file| file.len());
+    i64::try_from(size).unwrap_or(i64::MAX)
+}
+
+/// Without a batch for this long, the writer turns to upkeep.
+const IDLE_AFTER: Duration = Duration::from_secs(1);
+
+/// The log is moved into the database when it has so many pages: 8 MiB, so that pages which
+/// change with every commit are not written twice for every commit.
+const CHECKPOINT_PAGES: i64 = 2048;
+
+/// A log of this size is worth a warning: 256 MiB.
+const LARGE_LOG: i64 = 256 << 20;
