@@ -1,0 +1,183 @@
+//! Numbers of the pipeline: every report once when it comes, once when its end is known.
+
+use crate::policy::Directive;
+use crate::report::{
+    Classification, Disposition, Facts, Matched, Outcome, Rejection, Tally, Verdict, Wire,
+};
+use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Counters, registered once and shared.
+#[derive(Clone)]
+pub struct Metrics {
+    received: Vec<IntCounter>,
+    ended: Vec<IntCounter>,
+    rejected: IntCounterVec,
+    violations: IntCounterVec,
+    filtered: IntCounterVec,
+    observed: IntCounterVec,
+    apps: Arc<Apps>,
+    series: Arc<Mutex<HashMap<Series, IntCounter, foldhash::quality::RandomState>>>,
+}
+
+/// What is counted once a request's records are durable.
+#[derive(Debug, Default)]
+pub struct Settling(Vec<IntCounter>);
+
+/// One series of the violations.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Series {
+    app: usize,
+    classification: Classification,
+    violation_type: Option<Directive>,
+    disposition: Disposition,
+}
+
+/// The applications that have series of their own. Whoever posts chooses the name, so that their
+/// number must be bounded.
+struct Apps {
+    max: usize,
+    known: Mutex<HashMap<String, usize, foldhash::quality::RandomState>>,
+}
+
+impl Metrics {
+    /// Registers everything. `max_apps` bounds how many applications have series of their own.
+    ///
+    /// # Errors
+    ///
+    /// When a name is taken in the registry.
+    pub fn register(registry: &Registry, max_apps: usize) -> Result<Self, prometheus::Error> {
+        let vec = |name: &str, help: &str, labels: &[&str]| {
+            let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
+            registry.register(Box::new(vec.clone()))?;
+            Ok::<_, prometheus::Error>(vec)
+        };
+        let received =
+            vec("cspipe_reports_received_total", "Reports that came in, by envelope.", &["wire"])?;
+        let ended = vec("cspipe_reports_total", "Reports by how they ended.", &["outcome"])?;
+        let rejected =
+            vec("cspipe_rejected_total", "Reports that could not be read.", &["reason"])?;
+        for label in Rejection::LABELS {
+            rejected.with_label_values(&[label]);
+        }
+        Ok(Self {
+            received: Wire::ALL
+                .iter()
+                .map(|wire| received.with_label_values(&[wire.name()]))
+                .collect(),
+            ended: Outcome::ALL
+                .iter()
+                .map(|outcome| ended.with_label_values(&[outcome.name()]))
+                .collect(),
+            rejected,
+            violations: vec(
+                "cspipe_violations_total",
+                "Clean violations.",
+                &["app", "classification", "violation_type", "disposition"],
+            )?,
+            filtered: vec(
+                "cspipe_filtered_total",
+                "Violations that a rule filtered.",
+                &["app", "reason", "rule"],
+            )?,
+            observed: vec(
+                "cspipe_observed_total",
+                "Violations that a rule on trial would have filtered.",
+                &["reason", "rule"],
+            )?,
+            apps: Arc::new(Apps { max: max_apps, known: Mutex::default() }),
+            series: Arc::default(),
+        })
+    }
+
+    /// Counts reports that came in.
+    pub fn received(&self, wire: Wire, reports: usize) {
+        self.received[wire as usize].inc_by(reports as u64);
+    }
+
+    /// Counts reports whose end is known.
+    pub fn ended(&self, outcome: Outcome, reports: usize) {
+        self.ended[outcome as usize].inc_by(reports as u64);
+    }
+
+    /// Counts one report that could not be read.
+    pub fn rejected(&self, rejection: Rejection) {
+        self.rejected.with_label_values(&[rejection.label()]).inc();
+        self.ended(Outcome::Rejected, 1);
+    }
+
+    /// Remembers what to count of a judged violation once it is durable.
+    pub fn judged(&self, facts: &Facts<'_>, verdict: &Verdict<'_>, settling: &mut Settling) {
+        let app = self.apps.label(&facts.app_name);
+        for Matched { rule, reason } in &verdict.observed {
+            settling.0.push(self.observed.with_label_values(&[reason.name(), rule]));
+        }
+        settling.0.push(match verdict.filtered_by {
+            Some(Matched { rule, reason }) => {
+                let name = if app == OTHER { "other" } else { &facts.app_name };
+                self.filtered.with_label_values(&[name, reason.name(), rule])
+            }
+            None => self.violation(app, facts),
+        });
+    }
+
+    /// Counts the reports of a request that has become durable. The rejected ones among them were
+    /// counted when they were rejected.
+    pub fn settled(&self, tally: Tally, settling: Settling) {
+        self.ended(Outcome::Clean, tally.clean as usize);
+        self.ended(Outcome::Filtered, tally.filtered as usize);
+        self.ended(Outcome::Other, tally.other as usize);
+        settling.0.iter().for_each(IntCounter::inc);
+    }
+
+    /// The series of one clean violation. Looking it up by closed keys is cheaper than by texts.
+    fn violation(&self, app: usize, facts: &Facts<'_>) -> IntCounter {
+        let violation_type = facts.violation_type.as_ref().and_then(|name| name.known());
+        let series = Series {
+            app,
+            classification: facts.classification,
+            violation_type,
+            disposition: facts.disposition,
+        };
+        let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
+        // Once there are too many series only those of `other` are still made, and these are
+        // bounded by the closed sets.
+        let series = if known.len() >= MAX_SERIES && !known.contains_key(&series) {
+            Series { app: OTHER, ..series }
+        } else {
+            series
+        };
+        known
+            .entry(series)
+            .or_insert_with(|| {
+                self.violations.with_label_values(&[
+                    if series.app == OTHER { "other" } else { &facts.app_name },
+                    facts.classification.name(),
+                    violation_type.map_or("other", Directive::name),
+                    facts.disposition.name(),
+                ])
+            })
+            .clone()
+    }
+}
+
+impl Apps {
+    /// The application's number, or [`OTHER`] once there are too many.
+    fn label(&self, app: &str) -> usize {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(&label) = known.get(app) {
+            return label;
+        }
+        if known.len() >= self.max {
+            return OTHER;
+        }
+        let label = known.len() + 1;
+        known.insert(app.to_owned(), label);
+        label
+    }
+}
+
+/// The number of all applications beyond the limit.
+const OTHER: usize = 0;
+const MAX_SERIES: usize = 10_000;

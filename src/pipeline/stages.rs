@@ -1,0 +1,65 @@
+//! The stages before the rules, with what they need.
+//!
+//! Apart from the pipeline so that rules can be proven, and reports explained, by the very stages
+//! that run in production.
+
+use super::settings;
+use crate::derive::{self, Deriver, OtherFacts};
+use crate::normalize;
+use crate::report::{Delivery, Facts, NormalizedOther, OtherReport, RawReport, Violation};
+use std::borrow::Cow;
+
+/// Everything that a body goes through before it is judged.
+pub struct Stages {
+    pub max_reports: usize,
+    normalize: normalize::Settings,
+    deriver: Deriver,
+}
+
+impl Stages {
+    /// Loads what the stages need.
+    ///
+    /// # Errors
+    ///
+    /// When a public suffix list of the site's own cannot be used.
+    pub fn new(
+        settings: &settings::Settings,
+        normalize: &normalize::Settings,
+        derive: &derive::Settings,
+    ) -> Result<Self, derive::ListError> {
+        Ok(Self {
+            max_reports: settings.max_reports,
+            normalize: normalize.clone(),
+            deriver: Deriver::new(derive)?,
+        })
+    }
+
+    pub fn normalize<'b>(&self, raw: RawReport<'b>) -> Violation<'b> {
+        normalize::normalize(raw, &self.normalize)
+    }
+
+    pub fn normalize_other<'b>(&self, report: OtherReport<'b>) -> NormalizedOther<'b> {
+        normalize::normalize_other(report, &self.normalize)
+    }
+
+    pub fn derive<'v>(&self, violation: &'v Violation<'_>, delivery: &Delivery<'v>) -> Facts<'v> {
+        self.deriver.derive(violation, delivery)
+    }
+
+    pub fn derive_other<'v>(
+        &self,
+        report: &'v NormalizedOther<'_>,
+        delivery: &Delivery<'v>,
+    ) -> OtherFacts<'v> {
+        self.deriver.derive_other(
+            report.document.as_ref(),
+            report.age,
+            report.user_agent.as_deref(),
+            delivery,
+        )
+    }
+
+    pub fn app_name<'v>(&self, delivery: &Delivery<'v>) -> Cow<'v, str> {
+        self.deriver.app_name(delivery)
+    }
+}

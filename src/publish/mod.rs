@@ -1,0 +1,13 @@
+//! Record → bytes → sink.
+//!
+//! In: records, one after the other. Out: one [`Batch`] of JSON objects, handed to a [`Sink`]; the
+//! [`Receipt`] tells when all of them are durable. It touches the outside, and never waits.
+
+mod encode;
+mod sink;
+
+pub use encode::{encode, encode_other, encode_rejected};
+pub use sink::{NoRoom, NotDurable, Receipt, Sink};
+
+#[cfg(doc)]
+use crate::report::Batch;
