@@ -1,0 +1,161 @@
+//! Rules are proven by their own examples before they may judge anything.
+//!
+//! In: the texts of a rule set. Out: a [`RuleSet`] of which every example came out as written and
+//! no rule filters a canary by accident, or every mistake there is. The examples go through the
+//! very stages that run in production. A rule set that is not proven is not used.
+
+use crate::decode::{Entry, Scratch, decode};
+use crate::filter::{
+    Action, Canary, Condition, Example, Rule, RuleError, RuleSet, Sources, Subject, canaries,
+};
+use crate::pipeline::Stages;
+use crate::report::Delivery;
+use jiff::Timestamp;
+
+/// Compiles a rule set and proves it.
+///
+/// # Errors
+///
+/// Every mistake that was found, in the order of the files.
+pub fn prove(sources: &Sources, stages: &Stages) -> Result<RuleSet, Vec<RuleError>> {
+    let rules = RuleSet::compile(sources)?;
+    let canaries = canaries()?;
+    let mut errors = Vec::new();
+    for rule in rules.rules() {
+        errors.extend(rule.examples.iter().filter_map(|example| {
+            run_example(rule, example, stages).err().map(|message| RuleError {
+                rule: Some(rule.id.clone()),
+                key: Some("example".to_owned()),
+                message,
+                ..example.place.clone()
+            })
+        }));
+        if rule.action == Action::Filter {
+            errors.extend(unproven_blocks(rule, stages));
+            errors.extend(canaries.iter().filter_map(|canary| spare(rule, canary, stages).err()));
+        }
+    }
+    if errors.is_empty() { Ok(rules) } else { Err(errors) }
+}
+
+fn run_example(rule: &Rule, example: &Example, stages: &Stages) -> Result<(), String> {
+    let delivery = delivery_of(example);
+    let matched = examine(&example.body, &delivery, stages, |subject| rule.matches(subject))?;
+    match (example.matches, matched) {
+        (true, false) => Err(format!(
+            "the rule does not match this example, and should. {}",
+            why_not(rule, example, &delivery, stages)
+        )),
+        (false, true) => Err(format!(
+            "the rule matches this example, and should not: {}",
+            example.why.as_deref().unwrap_or("no reason given")
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// A block of `any` that no example shows is a block that may never match.
+fn unproven_blocks(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
+    let is_shown = |block: &[Condition]| {
+        rule.examples.iter().filter(|example| example.matches).any(|example| {
+            let delivery = delivery_of(example);
+            examine(&example.body, &delivery, stages, |subject| {
+                block.iter().all(|condition| condition.holds(subject))
+            })
+            .unwrap_or(false)
+        })
+    };
+    let unshown = rule.any.iter().enumerate().filter(|(_, block)| !is_shown(block));
+    unshown
+        .map(|(at, _)| RuleError {
+            file: rule.file.clone(),
+            line: Some(rule.line),
+            column: None,
+            rule: Some(rule.id.clone()),
+            key: Some(format!("any[{at}]")),
+            message: "no example with `match = true` shows this block".to_owned(),
+            source_line: None,
+        })
+        .collect()
+}
+
+fn delivery_of(example: &Example) -> Delivery<'_> {
+    Delivery {
+        received_at: Timestamp::UNIX_EPOCH,
+        app: example.app.as_deref(),
+        query: example.query.as_deref(),
+        user_agent: example.user_agent.as_deref(),
+        content_type: None,
+    }
+}
+
+/// What the violation of an example looks like to the rule.
+fn why_not(rule: &Rule, example: &Example, delivery: &Delivery<'_>, stages: &Stages) -> String {
+    let conditions = rule.any.iter().flatten().chain(&rule.all);
+    let fields: Vec<_> = conditions.map(|condition| condition.field).collect();
+    examine(&example.body, delivery, stages, |subject| {
+        let mut seen: Vec<String> = Vec::new();
+        for &field in &fields {
+            let value = match field.text(subject) {
+                Some(text) => format!("`{text}`"),
+                None => field.number(subject).map_or("missing".to_owned(), |n| n.to_string()),
+            };
+            let line = format!("{} is {value}", field.name());
+            if !seen.contains(&line) {
+                seen.push(line);
+            }
+        }
+        format!("Here {}", seen.join(", "))
+    })
+    .unwrap_or_default()
+}
+
+/// Whether a rule leaves a canary alone, or says by name that it does not.
+fn spare(rule: &Rule, canary: &Canary, stages: &Stages) -> Result<(), RuleError> {
+    let delivery = Delivery {
+        received_at: Timestamp::UNIX_EPOCH,
+        app: None,
+        query: None,
+        user_agent: None,
+        content_type: None,
+    };
+    let error = |message| RuleError {
+        file: rule.file.clone(),
+        line: Some(rule.line),
+        column: None,
+        rule: Some(rule.id.clone()),
+        key: None,
+        message,
+        source_line: None,
+    };
+    // The canary stands for every app.
+    let for_all = Rule { apps: crate::filter::every_app(), ..rule.clone() };
+    let matched = examine(&canary.body, &delivery, stages, |subject| for_all.matches(subject))
+        .map_err(|message| error(format!("canary `{}`: {message}", canary.id)))?;
+    if matched && !rule.may_match_canary.contains(&canary.id) {
+        return Err(error(format!(
+            "would filter the canary `{0}`: {1}. If that is meant, write \
+             may_match_canary = [\"{0}\"]",
+            canary.id, canary.why
+        )));
+    }
+    Ok(())
+}
+
+/// Takes one report through the stages and shows it.
+fn examine<T>(
+    body: &str,
+    delivery: &Delivery<'_>,
+    stages: &Stages,
+    show: impl FnOnce(&Subject<'_>) -> T,
+) -> Result<T, String> {
+    let mut scratch = Scratch::default();
+    let entries = decode(body.as_bytes(), &mut scratch, 1)
+        .map_err(|error| format!("the report cannot be read: {error:?}"))?;
+    let Some(Entry::Violation(raw)) = entries.into_iter().next() else {
+        return Err("the report is no violation".to_owned());
+    };
+    let violation = stages.normalize(raw);
+    let facts = stages.derive(&violation, delivery);
+    Ok(show(&Subject { violation: &violation, facts: &facts }))
+}

@@ -1,0 +1,241 @@
+//! Rules that change while reports flow.
+//!
+//! In: a folder of rule files, and a wish: a file changed, SIGHUP, `POST /reload`. Out: a new rule
+//! set, installed in one step, or none: after any mistake the old one stays, and the mistakes are
+//! told with file, line and key. It never installs a set that is not proven.
+
+use crate::filter::{RuleError, RuleSet, Sources, shipped};
+use crate::pipeline::Stages;
+use crate::proof::prove;
+use arc_swap::ArcSwap;
+use notify::{RecommendedWatcher, RecursiveMode, Watcher};
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The rules in force and the way to renew them.
+pub struct Reloader {
+    /// Absent when the compiled-in rules are used.
+    folder: Option<PathBuf>,
+    stages: Arc<Stages>,
+    rules: Arc<ArcSwap<RuleSet>>,
+    metrics: Metrics,
+    /// One at a time: file changes and requests may come together.
+    turn: Mutex<()>,
+}
+
+/// What is known of the rules in force.
+#[derive(Clone)]
+pub struct Metrics {
+    info: IntGaugeVec,
+    loaded: IntGauge,
+    ok: IntGauge,
+    reloaded: IntCounter,
+    failed: IntCounter,
+}
+
+/// Why rules could not be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    #[error("cannot read {path}: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{} has no rule files (*.toml); `cspipe init` writes the shipped ones there", .0.display())]
+    NoFiles(PathBuf),
+    #[error("{}", joined(.0))]
+    Rules(Vec<RuleError>),
+}
+
+impl Reloader {
+    /// Loads the rules for the first time.
+    ///
+    /// # Errors
+    ///
+    /// When the folder cannot be read or a rule is wrong: an edge without its rules must not start.
+    pub fn start(
+        folder: Option<PathBuf>,
+        stages: Arc<Stages>,
+        metrics: Metrics,
+    ) -> Result<Self, LoadError> {
+        let rules = load(folder.as_deref(), &stages)?;
+        metrics.installed(&rules);
+        Ok(Self {
+            folder,
+            stages,
+            rules: Arc::new(ArcSwap::from_pointee(rules)),
+            metrics,
+            turn: Mutex::default(),
+        })
+    }
+
+    /// The rules in force, for whoever judges by them.
+    pub fn rules(&self) -> Arc<ArcSwap<RuleSet>> {
+        self.rules.clone()
+    }
+
+    /// Loads the rules anew and installs them, whole or not at all.
+    ///
+    /// Logs what came of it. Reads files and runs every example: call it where waiting is allowed.
+    ///
+    /// # Errors
+    ///
+    /// When anything is wrong; the rules in force stay.
+    pub fn reload(&self) -> Result<Arc<RuleSet>, LoadError> {
+        let _turn = self.turn.lock().unwrap_or_else(PoisonError::into_inner);
+        match load(self.folder.as_deref(), &self.stages) {
+            Ok(rules) => {
+                let rules = Arc::new(rules);
+                let is_new = self.rules.load().hash() != rules.hash();
+                self.rules.store(rules.clone());
+                self.metrics.installed(&rules);
+                self.metrics.reloaded.inc();
+                if is_new {
+                    tracing::info!(
+                        hash = rules.hash(),
+                        rules = rules.rules().len(),
+                        "rules installed"
+                    );
+                }
+                Ok(rules)
+            }
+            Err(error) => {
+                self.metrics.failed.inc();
+                self.metrics.ok.set(0);
+                tracing::error!("rules not installed, the old ones stay: {error}");
+                Err(error)
+            }
+        }
+    }
+
+    /// Watches the folder and reloads after a change has come to rest.
+    ///
+    /// Returns a guard; dropping it ends the watch. `None` when there is no folder to watch.
+    ///
+    /// # Errors
+    ///
+    /// When the system cannot watch the folder.
+    pub fn watch(self: &Arc<Self>) -> Result<Option<RecommendedWatcher>, notify::Error> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let (sender, changes) = mpsc::channel();
+        let mut watcher =
+            notify::recommended_watcher(move |event: notify::Result<notify::Event>| {
+                // Reading the files is an event as well, and would never end.
+                if event.is_ok_and(|event| !event.kind.is_access()) {
+                    let _ = sender.send(());
+                }
+            })?;
+        watcher.watch(folder, RecursiveMode::NonRecursive)?;
+        let reloader = self.clone();
+        std::thread::Builder::new()
+            .name("cspipe-reload".to_owned())
+            .spawn(move || {
+                while changes.recv().is_ok() {
+                    // Editors write, rename and touch; the last of it counts.
+                    loop {
+                        match changes.recv_timeout(REST) {
+                            Ok(()) => {}
+                            Err(RecvTimeoutError::Timeout) => break,
+                            Err(RecvTimeoutError::Disconnected) => return,
+                        }
+                    }
+                    // Told in the log and in the metrics.
+                    let _ = reloader.reload();
+                }
+            })
+            .map_err(notify::Error::io)?;
+        Ok(Some(watcher))
+    }
+}
+
+/// Loads and proves the rules of a folder, or the compiled-in ones.
+///
+/// # Errors
+///
+/// When the folder cannot be read or a rule is wrong.
+pub fn load(folder: Option<&Path>, stages: &Stages) -> Result<RuleSet, LoadError> {
+    let sources = match folder {
+        Some(folder) => read_folder(folder)?,
+        None => shipped(),
+    };
+    prove(&sources, stages).map_err(LoadError::Rules)
+}
+
+fn read_folder(folder: &Path) -> Result<Sources, LoadError> {
+    let unreadable = |path: &Path| {
+        let path = path.to_owned();
+        move |source| LoadError::Unreadable { path, source }
+    };
+    let mut sources = Sources { origin: folder.display().to_string(), ..Sources::default() };
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
+        .map_err(unreadable(folder))?;
+    paths.sort();
+    for path in paths {
+        let texts = match path.extension().and_then(|extension| extension.to_str()) {
+            Some("toml") => &mut sources.files,
+            Some("txt") => &mut sources.lists,
+            _ => continue,
+        };
+        let is_hidden =
+            path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        if is_hidden {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
+        texts.push((path.display().to_string(), text));
+    }
+    if sources.files.is_empty() {
+        return Err(LoadError::NoFiles(folder.to_owned()));
+    }
+    Ok(sources)
+}
+
+impl Metrics {
+    /// Registers everything.
+    ///
+    /// # Errors
+    ///
+    /// When a name is taken in the registry.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let info = IntGaugeVec::new(
+            Opts::new("cspipe_rules_info", "The rule set in force, by the hash of its texts."),
+            &["hash"],
+        )?;
+        registry.register(Box::new(info.clone()))?;
+        let loaded = IntGauge::new("cspipe_rules", "Rules in force.")?;
+        registry.register(Box::new(loaded.clone()))?;
+        let ok = IntGauge::new(
+            "cspipe_rules_last_reload_ok",
+            "1 when the last attempt to load rules succeeded, 0 when the old ones stayed.",
+        )?;
+        registry.register(Box::new(ok.clone()))?;
+        let reloads = IntCounterVec::new(
+            Opts::new("cspipe_rules_reloads_total", "Attempts to load rules, by result."),
+            &["result"],
+        )?;
+        registry.register(Box::new(reloads.clone()))?;
+        Ok(Self {
+            info,
+            loaded,
+            ok,
+            reloaded: reloads.with_label_values(&["ok"]),
+            failed: reloads.with_label_values(&["error"]),
+        })
+    }
+
+    fn installed(&self, rules: &RuleSet) {
+        self.info.reset();
+        self.info.with_label_values(&[rules.hash()]).set(1);
+        self.loaded.set(i64::try_from(rules.rules().len()).unwrap_or(i64::MAX));
+        self.ok.set(1);
+    }
+}
+
+fn joined(errors: &[RuleError]) -> String {
+    let lines: Vec<String> = errors.iter().map(RuleError::to_string).collect();
+    lines.join("\n")
+}
+
+/// How long a folder must be left alone before it is read.
+const REST: Duration = Duration::from_millis(150);
