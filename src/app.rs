@@ -1,0 +1,149 @@
+//! The edge as a process: built from settings, run until told to stop.
+//!
+//! In: settings. Out: an exit. Everything is put together here and nowhere else, in the order of
+//! the data's way backwards: the store before the pipeline that writes to it, the listeners last.
+
+use crate::http::{self, Private, Server};
+use crate::metrics::{REVISION, VERSION, registry};
+use crate::pipeline::{self, Pipeline, Stages};
+use crate::publish::Sink;
+use crate::reload::{self, LoadError, Reloader};
+use crate::settings::Settings;
+use crate::store::{self, Store};
+use anyhow::Context;
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Why the edge does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum AppError {
+    /// The settings or the rules are wrong.
+    #[error("{0}")]
+    Wrong(String),
+    /// A port or the data directory cannot be had.
+    #[error("{0}")]
+    Unavailable(String),
+    #[error("{0:#}")]
+    Other(#[from] anyhow::Error),
+}
+
+/// Runs the edge until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// When it cannot start. Once it listens it ends only by a signal.
+pub fn serve(settings: &Settings) -> Result<(), AppError> {
+    let registry = registry().context("registering metrics")?;
+    let stages = Arc::new(stages(settings)?);
+    let folder = settings.filters_folder();
+    let reloader = Arc::new(
+        Reloader::start(
+            folder,
+            stages.clone(),
+            reload::Metrics::register(&registry).context("registering metrics")?,
+        )
+        .map_err(wrong_rules)?,
+    );
+    let rules = reloader.rules();
+    let in_force = rules.load_full();
+    tracing::info!(
+        rules = in_force.rules().len(),
+        hash = in_force.hash(),
+        from = in_force.origin(),
+        "rules in force"
+    );
+
+    let data = &settings.data.0;
+    let store = Store::open(
+        data,
+        &settings.store,
+        store::Metrics::register(&registry).context("registering metrics")?,
+    )
+    .map_err(|error| AppError::Unavailable(error.to_string()))?;
+    let pipeline = Arc::new(Pipeline::new(
+        stages,
+        rules,
+        Sink::Store(store.handle()),
+        &settings.pipeline,
+        pipeline::Metrics::register(&registry, settings.pipeline.max_metric_apps)
+            .context("registering metrics")?,
+    ));
+
+    let ready = pipeline.clone();
+    let reload = reloader.clone();
+    let server = Server::start(
+        &settings.http,
+        pipeline,
+        http::Metrics::register(&registry).context("registering metrics")?,
+        Private {
+            registry,
+            ready: Arc::new(move || ready.is_ready()),
+            reload: Arc::new(move || match reload.reload() {
+                Ok(rules) => {
+                    Ok(format!("{} rules in force, hash {}\n", rules.rules().len(), rules.hash()))
+                }
+                Err(error) => Err(format!("{error}\n")),
+            }),
+            version: VERSION,
+            revision: REVISION,
+            database: Some(data.join("cspipe.db")),
+        },
+    )
+    .map_err(|error| AppError::Unavailable(error.to_string()))?;
+    // Kept until the end: dropping it ends the watch.
+    let _watch = reloader.watch().unwrap_or_else(|error| {
+        tracing::warn!("the rules are not watched; use SIGHUP or POST /reload: {error}");
+        None
+    });
+
+    // Scripts wait for these two lines.
+    println!("public http://{}", server.public_addr());
+    println!("private http://{}", server.private_addr());
+
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    runtime.block_on(async {
+        until_told_to_stop(&reloader).await.context("waiting for signals")?;
+        tracing::info!("stopping: answering what has been asked");
+        server.stop().await;
+        Ok::<_, anyhow::Error>(())
+    })?;
+    // Commits what is queued, which by now is nothing that anybody waits for.
+    store.close();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// The stages as the settings want them.
+///
+/// # Errors
+///
+/// When a file that the settings name cannot be used.
+pub fn stages(settings: &Settings) -> Result<Stages, AppError> {
+    Stages::new(&settings.pipeline, &settings.normalize, &settings.derive)
+        .map_err(|error| AppError::Wrong(error.to_string()))
+}
+
+fn wrong_rules(error: LoadError) -> AppError {
+    AppError::Wrong(error.to_string())
+}
+
+/// Waits for SIGTERM or SIGINT; SIGHUP reloads the rules.
+async fn until_told_to_stop(reloader: &Arc<Reloader>) -> std::io::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    loop {
+        tokio::select! {
+            _ = terminate.recv() => return Ok(()),
+            _ = interrupt.recv() => return Ok(()),
+            _ = hangup.recv() => {
+                let reloader = reloader.clone();
+                // It reads files and runs examples; what came of it is in the log.
+                tokio::task::spawn_blocking(move || drop(reloader.reload()));
+            }
+        }
+    }
+}

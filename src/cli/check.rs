@@ -1,0 +1,116 @@
+//! `cspipe check`: are the settings right, and do the rules hold?
+
+use super::{Format, SettingsArgs, wrong};
+use clap::Args;
+use cspipe::app;
+use cspipe::filter::{RuleError, RuleSet};
+use cspipe::reload::{self, LoadError};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub struct CheckArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// How the result is written
+    #[arg(long, value_enum, default_value = "text")]
+    format: Format,
+}
+
+pub fn run(arguments: &CheckArgs) -> ExitCode {
+    let loaded =
+        arguments.settings.load().map_err(|error| error.to_string()).and_then(|settings| {
+            let stages = app::stages(&settings).map_err(|error| error.to_string())?;
+            Ok((settings, stages))
+        });
+    let (settings, stages) = match loaded {
+        Ok(loaded) => loaded,
+        Err(message) => {
+            if arguments.format == Format::Json {
+                print_json(&json!({ "ok": false, "settings_error": message }));
+            }
+            return wrong(&message);
+        }
+    };
+    match reload::load(settings.filters_folder().as_deref(), &stages) {
+        Ok(rules) => {
+            match arguments.format {
+                Format::Text => print!("{}", summary(&rules)),
+                Format::Json => print_json(&as_json(&rules)),
+            }
+            ExitCode::SUCCESS
+        }
+        Err(LoadError::Rules(errors)) => {
+            match arguments.format {
+                Format::Text => print_errors(&errors),
+                Format::Json => print_json(&json!({
+                    "ok": false,
+                    "errors": errors.iter().map(error_json).collect::<Vec<_>>(),
+                })),
+            }
+            ExitCode::from(1)
+        }
+        Err(error) => wrong(&error),
+    }
+}
+
+fn print_errors(errors: &[RuleError]) {
+    for error in errors {
+        eprintln!("{error}");
+        if let Some(excerpt) = error.excerpt() {
+            eprintln!("{excerpt}");
+        }
+    }
+    let count = errors.len();
+    eprintln!("{count} {} in the rules", if count == 1 { "mistake" } else { "mistakes" });
+}
+
+fn summary(rules: &RuleSet) -> String {
+    let (deciding, observing) = rules.counts();
+    let examples: usize = rules.rules().iter().map(|rule| rule.examples.len()).sum();
+    let mut text = format!(
+        "settings: right\nrules: {} from {}, hash {}; {deciding} decide, {observing} observe; \
+         {examples} examples hold\n",
+        rules.rules().len(),
+        rules.origin(),
+        rules.hash(),
+    );
+    for (reason, count) in by_reason(rules) {
+        text.push_str(&format!("  {count:4} {reason}\n"));
+    }
+    text
+}
+
+fn by_reason(rules: &RuleSet) -> BTreeMap<&'static str, usize> {
+    rules.rules().iter().fold(BTreeMap::new(), |mut counts, rule| {
+        *counts.entry(rule.reason.name()).or_default() += 1;
+        counts
+    })
+}
+
+fn as_json(rules: &RuleSet) -> serde_json::Value {
+    json!({
+        "ok": true,
+        "rules": rules.rules().len(),
+        "origin": rules.origin(),
+        "hash": rules.hash(),
+        "examples": rules.rules().iter().map(|rule| rule.examples.len()).sum::<usize>(),
+        "by_reason": by_reason(rules),
+    })
+}
+
+fn error_json(error: &RuleError) -> serde_json::Value {
+    json!({
+        "file": error.file,
+        "line": error.line,
+        "column": error.column,
+        "rule": error.rule,
+        "key": error.key,
+        "message": error.message,
+    })
+}
+
+fn print_json(value: &serde_json::Value) {
+    println!("{value:#}");
+}

@@ -1,0 +1,152 @@
+//! Defaults, file, environment, flags: in this order, the later winning.
+
+use super::Settings;
+use figment::value::{Dict, Map, Value};
+use figment::{Figment, Metadata, Profile, Provider, providers::Env, providers::Serialized};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+/// The file that is read when it exists and no other is named.
+pub const DEFAULT_FILE: &str = "config/cspipe.toml";
+
+/// What the command line sets. Each has an environment variable of its own, read by clap.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    pub config: Option<PathBuf>,
+    pub listen: Option<SocketAddr>,
+    pub private: Option<SocketAddr>,
+    pub data: Option<PathBuf>,
+    pub filters: Option<PathBuf>,
+}
+
+/// Why there are no settings. One line each.
+#[derive(Debug, thiserror::Error)]
+pub enum SettingsError {
+    #[error("cannot read {path}: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}:{line}: {message}")]
+    Syntax { path: PathBuf, line: usize, message: String },
+    #[error(
+        "environment variable {0}: no such setting; sections are written CSPIPE_HTTP__MAX_BODY"
+    )]
+    UnknownVariable(String),
+    #[error("{source_name}: {key}{message}")]
+    Invalid { source_name: String, key: String, message: String },
+}
+
+/// Loads all settings.
+///
+/// # Errors
+///
+/// When a file cannot be read, or any source has an unknown key or a value that does not fit.
+pub fn load(flags: &Flags) -> Result<Settings, SettingsError> {
+    let mut figment = Figment::from(Serialized::defaults(Settings::default()));
+    let file = match &flags.config {
+        Some(path) => Some(path.clone()),
+        None => Some(PathBuf::from(DEFAULT_FILE)).filter(|path| path.is_file()),
+    };
+    if let Some(path) = file {
+        figment = figment.merge(TomlFile::read(&path)?);
+    }
+    check_variables()?;
+    figment = figment
+        .merge(Env::prefixed(PREFIX).filter(|key| key.as_str().contains("__")).split("__"))
+        .merge(FlagValues(flags));
+    figment.extract().map_err(|error| invalid(&error))
+}
+
+/// A variable of ours that nothing reads is a mistake that would pass unseen.
+fn check_variables() -> Result<(), SettingsError> {
+    let unknown = std::env::vars_os()
+        .filter_map(|(name, _)| name.into_string().ok())
+        .filter(|name| name.starts_with(PREFIX) && !name.contains("__"))
+        .find(|name| !FLAG_VARIABLES.contains(&name.as_str()));
+    unknown.map_or(Ok(()), |name| Err(SettingsError::UnknownVariable(name)))
+}
+
+fn invalid(error: &figment::Error) -> SettingsError {
+    let source_name = error.metadata.as_ref().map_or_else(
+        || "settings".to_owned(),
+        |metadata| match &metadata.source {
+            Some(source) => source.to_string(),
+            None => metadata.name.to_string(),
+        },
+    );
+    let mut key = error.path.join(".");
+    if !key.is_empty() {
+        key = format!("key `{key}`: ");
+    }
+    SettingsError::Invalid { source_name, key, message: error.kind.to_string() }
+}
+
+/// A TOML file as a source of settings.
+struct TomlFile {
+    path: PathBuf,
+    values: Dict,
+}
+
+impl TomlFile {
+    fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| SettingsError::Unreadable { path: path.to_owned(), source })?;
+        let table: toml::Table = toml::from_str(&text).map_err(|error| SettingsError::Syntax {
+            path: path.to_owned(),
+            line: error.span().map_or(1, |span| {
+                text.bytes().take(span.start).filter(|byte| *byte == b'\n').count() + 1
+            }),
+            message: error.message().to_owned(),
+        })?;
+        let values = Value::serialize(table).ok().and_then(Value::into_dict).unwrap_or_default();
+        Ok(Self { path: path.to_owned(), values })
+    }
+}
+
+impl Provider for TomlFile {
+    fn metadata(&self) -> Metadata {
+        Metadata::from("file", self.path.as_path())
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        Ok(Profile::Default.collect(self.values.clone()))
+    }
+}
+
+/// Flags as a source of settings, under the keys that they stand for.
+struct FlagValues<'f>(&'f Flags);
+
+impl Provider for FlagValues<'_> {
+    fn metadata(&self) -> Metadata {
+        Metadata::named("command line")
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
+        let Flags { config: _, listen, private, data, filters } = self.0;
+        let mut values = Dict::new();
+        let mut http = Dict::new();
+        let addresses = [("listen", listen), ("private", private)];
+        for (key, address) in addresses {
+            if let Some(address) = address {
+                http.insert(key.to_owned(), address.to_string().into());
+            }
+        }
+        if !http.is_empty() {
+            values.insert("http".to_owned(), http.into());
+        }
+        for (key, path) in [("data", data), ("filters", filters)] {
+            if let Some(path) = path {
+                values.insert(key.to_owned(), Value::serialize(path)?);
+            }
+        }
+        Ok(Profile::Default.collect(values))
+    }
+}
+
+const PREFIX: &str = "CSPIPE_";
+const FLAG_VARIABLES: &[&str] = &[
+    "CSPIPE_CONFIG",
+    "CSPIPE_LISTEN",
+    "CSPIPE_PRIVATE",
+    "CSPIPE_DATA",
+    "CSPIPE_FILTERS",
+    "CSPIPE_LOG",
+];
