@@ -1,0 +1,219 @@
+//! Laws that hold for any input.
+
+mod support;
+
+use cspipe::decode::{Entry, Scratch, decode};
+use cspipe::filter::{self, Subject};
+use cspipe::normalize::{self, normalize};
+use cspipe::pipeline::Taken;
+use cspipe::proof;
+use proptest::prelude::*;
+use std::sync::LazyLock;
+use support::{Bench, fixtures, noon, stages};
+
+/// Keys of a report in all spellings, and some that are none.
+const KEYS: &[&str] = &[
+    "csp-report",
+    "type",
+    "body",
+    "url",
+    "age",
+    "user_agent",
+    "document-uri",
+    "documentURL",
+    "referrer",
+    "blocked-uri",
+    "blockedURL",
+    "violated-directive",
+    "effective-directive",
+    "effectiveDirective",
+    "original-policy",
+    "originalPolicy",
+    "disposition",
+    "status-code",
+    "script-sample",
+    "sample",
+    "source-file",
+    "sourceFile",
+    "line-number",
+    "lineNumber",
+    "request",
+    "known-pins",
+    "x",
+    "",
+];
+
+/// Texts that mean something somewhere.
+const TEXTS: &[&str] = &[
+    "",
+    "inline",
+    "eval",
+    "self",
+    "null",
+    "data",
+    "chrome-extension",
+    "https://a.test/x?y#z",
+    "//a.test/",
+    "http://:1/",
+    "csp-violation",
+    "deprecation",
+    "script-src 'self'",
+    "default-src",
+    "inline script base restriction",
+    "enforce",
+    "report",
+    "12",
+    "a\u{202e}b",
+    "\u{0}",
+    "about:blank",
+    "moz-extension://3b241101-e2bb-4255-8caf-4136c566a962/x",
+    "blob:x",
+    "acme://x",
+    "a.b://x",
+    "localhost://x",
+    "127.0.0.1",
+    "a.test:80",
+    "GET http://a.test/ HTTP/1.1",
+    "user-script:1",
+    "https://u:p@[::1]:8/;a=b/eyJx",
+    "%",
+    "\\",
+];
+
+fn json() -> impl Strategy<Value = serde_json::Value> {
+    let leaf = prop_oneof![
+        Just(serde_json::Value::Null),
+        any::<bool>().prop_map(Into::into),
+        any::<i64>().prop_map(Into::into),
+        any::<f64>().prop_map(Into::into),
+        "\\PC{0,30}".prop_map(Into::into),
+        prop::sample::select(TEXTS).prop_map(Into::into),
+    ];
+    leaf.prop_recursive(4, 48, 8, |inner| {
+        let key =
+            prop_oneof![4 => prop::sample::select(KEYS).prop_map(str::to_owned), 1 => "\\PC{0,8}"];
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
+            prop::collection::vec((key, inner), 0..10)
+                .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
+        ]
+    })
+}
+
+/// Bodies: JSON, JSON with something broken, noise.
+fn body() -> impl Strategy<Value = Vec<u8>> {
+    prop_oneof![
+        4 => json().prop_map(|value| value.to_string().into_bytes()),
+        2 => (json(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(value, at, byte)| {
+            let mut bytes = value.to_string().into_bytes();
+            let at = at.index(bytes.len());
+            bytes[at] = byte;
+            bytes
+        }),
+        1 => (json(), any::<prop::sample::Index>()).prop_map(|(value, at)| {
+            let bytes = value.to_string().into_bytes();
+            bytes[..at.index(bytes.len())].to_vec()
+        }),
+        1 => prop::collection::vec(any::<u8>(), 0..200),
+        1 => "[a-z-]{0,20}=[a-zA-Z0-9%+&=-]{0,60}".prop_map(String::into_bytes),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(1024) })]
+
+    /// No bytes panic, and every report that comes in ends in exactly one outcome.
+    #[test]
+    fn what_comes_in_is_counted_once_when_it_ends(bodies in prop::collection::vec(body(), 1..8)) {
+        let bench = &*BENCH;
+        let _turn = TURN.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let fixture = &fixtures_once()[0];
+        for body in &bodies {
+            let taken = bench.pipeline.take(body, &fixture.delivery());
+            if body.is_empty() {
+                prop_assert!(matches!(taken, Taken::Unreadable(_)));
+            }
+        }
+        for record in bench.records() {
+            prop_assert!(record.as_object().is_some_and(|fields| {
+                fields.values().all(|value| !value.is_null() && value.as_str() != Some(""))
+            }), "{record}");
+        }
+        let received = bench.count("cspipe_reports_received_total", "");
+        let ended = bench.count("cspipe_reports_total", "");
+        prop_assert_eq!(received, ended);
+    }
+
+    /// Normalising what was normalised changes nothing.
+    #[test]
+    fn normalising_is_idempotent(body in body()) {
+        let settings = normalize::Settings::default();
+        let mut scratch = Scratch::default();
+        for entry in decode(&body, &mut scratch, 100).unwrap_or_default() {
+            if let Entry::Violation(raw) = entry {
+                let once = normalize(raw, &settings);
+                let twice = normalize(once.to_raw(), &settings);
+                prop_assert_eq!(&once, &twice);
+            }
+        }
+    }
+
+    /// The index finds the rules that asking each of them finds.
+    #[test]
+    fn the_index_agrees_with_asking_every_rule(body in body()) {
+        let stages = stages_once();
+        let rules = &*RULES;
+        let mut scratch = Scratch::default();
+        for entry in decode(&body, &mut scratch, 100).unwrap_or_default() {
+            if let Entry::Violation(raw) = entry {
+                let violation = stages.normalize(raw);
+                let facts = stages.derive(&violation, &fixtures_once()[0].delivery());
+                let subject = Subject { violation: &violation, facts: &facts };
+                let indexed: Vec<_> = rules.matching(&subject).map(|rule| &rule.id).collect();
+                let asked: Vec<_> =
+                    rules.rules().iter().filter(|rule| rule.matches(&subject)).map(|rule| &rule.id).collect();
+                prop_assert_eq!(indexed, asked);
+            }
+        }
+    }
+}
+
+/// A report that is judged again from what was kept of it gets the same verdict.
+#[test]
+fn a_violation_judged_again_gets_the_same_verdict() {
+    let stages = stages_once();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(noon()).date();
+    for fixture in fixtures() {
+        let delivery = fixture.delivery();
+        let mut scratch = Scratch::default();
+        for entry in decode(&fixture.body, &mut scratch, 100).unwrap_or_default() {
+            let Entry::Violation(raw) = entry else { continue };
+            let violation = stages.normalize(raw);
+            let facts = stages.derive(&violation, &delivery);
+            let again = stages.normalize(violation.to_raw());
+            let facts_again = stages.derive(&again, &delivery);
+            assert_eq!(facts.fingerprint, facts_again.fingerprint, "{}", fixture.name);
+            assert_eq!(facts.classification, facts_again.classification, "{}", fixture.name);
+            assert_eq!(facts.policy_hash, facts_again.policy_hash, "{}", fixture.name);
+            let judge = |violation, facts| RULES.judge(&Subject { violation, facts }, today);
+            assert_eq!(judge(&violation, &facts), judge(&again, &facts_again), "{}", fixture.name);
+        }
+    }
+}
+
+static BENCH: LazyLock<Bench> = LazyLock::new(Bench::new);
+/// The counters are compared while nothing else counts.
+static TURN: std::sync::Mutex<()> = std::sync::Mutex::new(());
+static RULES: LazyLock<filter::RuleSet> = LazyLock::new(|| {
+    proof::prove(&filter::shipped(), stages_once()).expect("the shipped rules hold")
+});
+
+fn stages_once() -> &'static cspipe::pipeline::Stages {
+    static STAGES: LazyLock<std::sync::Arc<cspipe::pipeline::Stages>> = LazyLock::new(stages);
+    &STAGES
+}
+
+fn fixtures_once() -> &'static [support::Fixture] {
+    static FIXTURES: LazyLock<Vec<support::Fixture>> = LazyLock::new(fixtures);
+    &FIXTURES
+}
