@@ -6,7 +6,6 @@
 
 use super::settings::Keep;
 use std::borrow::Cow;
-use std::fmt::Write;
 
 /// Masks the segments of a URL's path that look like secrets.
 pub fn path(path: Cow<'_, str>) -> Cow<'_, str> {
@@ -36,14 +35,19 @@ pub fn path(path: Cow<'_, str>) -> Cow<'_, str> {
 /// The names of a query, without their values; `None` when none is left.
 pub fn query(query: &str) -> Option<String> {
     let mut names = String::new();
-    for pair in query.split('&').filter(|pair| !pair.is_empty()).take(MAX_NAMES) {
-        let name = pair.split('=').next().unwrap_or(pair);
-        if !names.is_empty() {
-            names.push('&');
-        }
-        names.push_str(if is_plain_name(name) { name } else { "*" });
-    }
+    push_names(&mut names, query);
     (!names.is_empty()).then_some(names)
+}
+
+fn push_names(out: &mut String, query: &str) {
+    let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(MAX_NAMES);
+    for (at, pair) in pairs.enumerate() {
+        let name = pair.split('=').next().unwrap_or(pair);
+        if at > 0 {
+            out.push('&');
+        }
+        out.push_str(if is_plain_name(name) { name } else { "*" });
+    }
 }
 
 /// The authority and path of an extension's URL. Firefox and Safari make the authority anew for
@@ -105,76 +109,70 @@ pub fn policy(policy: Cow<'_, str>, keep: Keep) -> Option<Cow<'_, str>> {
         Keep::Drop | Keep::Origin => return None,
         Keep::Scrub => {}
     }
-    let mut masked: Option<String> = None;
+    let mut masked = String::new();
     let mut copied = 0;
-    for (range, replacement) in secrets_of_policy(&policy) {
-        let masked = masked.get_or_insert_with(|| String::with_capacity(policy.len()));
-        masked.push_str(&policy[copied..range.start]);
-        masked.push_str(&replacement);
-        copied = range.end;
-    }
-    Some(match masked {
-        None => policy,
-        Some(mut masked) => {
-            masked.push_str(&policy[copied..]);
-            Cow::Owned(masked)
-        }
-    })
-}
-
-/// Where secrets stand in a policy, and what to put in their place.
-fn secrets_of_policy(policy: &str) -> Vec<(std::ops::Range<usize>, Cow<'_, str>)> {
-    let mut secrets = Vec::new();
-    let start_of = |part: &str| part.as_ptr() as usize - policy.as_ptr() as usize;
+    let place = |token: &str| token.as_ptr() as usize - policy.as_ptr() as usize;
     for directive in policy.split(';') {
         let is_report_uri = directive
             .trim_ascii_start()
             .get(.."report-uri".len())
             .is_some_and(|name| name.eq_ignore_ascii_case("report-uri"));
         for token in directive.split_ascii_whitespace() {
-            let replacement =
-                if token.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("'nonce-")) {
-                    Cow::Borrowed("'nonce-*'")
-                } else if is_report_uri {
-                    endpoint(token)
-                } else {
-                    continue;
-                };
-            if replacement != token {
-                let start = start_of(token);
-                secrets.push((start..start + token.len(), replacement));
+            let is_nonce = token.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("'nonce-"));
+            if !(is_nonce || is_report_uri && has_secret(token)) {
+                continue;
+            }
+            if masked.is_empty() {
+                masked.reserve(policy.len());
+            }
+            masked.push_str(&policy[copied..place(token)]);
+            copied = place(token) + token.len();
+            if is_nonce {
+                masked.push_str("'nonce-*'");
+            } else {
+                push_endpoint(&mut masked, token);
             }
         }
     }
-    secrets
+    Some(if copied == 0 {
+        policy
+    } else {
+        masked.push_str(&policy[copied..]);
+        Cow::Owned(masked)
+    })
 }
 
-/// The URL of a report endpoint, absolute or relative.
-fn endpoint(url: &str) -> Cow<'_, str> {
-    let url_without_fragment = url.split('#').next().unwrap_or(url);
-    let (before_query, names) = match url_without_fragment.split_once('?') {
-        Some((before, names)) => (before, query(names)),
-        None => (url_without_fragment, None),
+/// Whether anything of an endpoint's URL may have to be masked.
+fn has_secret(endpoint: &str) -> bool {
+    endpoint.contains(['?', '#', '@', ';']) || endpoint.split('/').any(needs_mask)
+}
+
+/// Writes the URL of a report endpoint, absolute or relative, without its secrets.
+fn push_endpoint(out: &mut String, url: &str) {
+    let url = url.split('#').next().unwrap_or(url);
+    let (before_query, values) = match url.split_once('?') {
+        Some((before, values)) => (before, Some(values)),
+        None => (url, None),
     };
-    let (origin, file) = match before_query.find("://") {
-        Some(scheme_end) => match before_query[scheme_end + 3..].find('/') {
-            Some(at) => before_query.split_at(scheme_end + 3 + at),
-            None => (before_query, ""),
-        },
-        None => ("", before_query),
+    let authority_start = before_query.find("://").map_or(0, |at| at + 3);
+    let (scheme, rest) = before_query.split_at(authority_start);
+    let (authority, file) = match rest.find('/') {
+        Some(at) if authority_start > 0 => rest.split_at(at),
+        None if authority_start > 0 => (rest, ""),
+        _ => ("", rest),
     };
+    out.push_str(scheme);
     // `https://key@collector.example`: old Sentry endpoints.
-    let origin = match (origin.find("://"), origin.rfind('@')) {
-        (Some(scheme_end), Some(at)) => {
-            Cow::Owned(format!("{}://{}", &origin[..scheme_end], &origin[at + 1..]))
+    out.push_str(authority.rsplit('@').next().unwrap_or(authority));
+    out.push_str(&path(Cow::Borrowed(file)));
+    if let Some(values) = values {
+        let mark = out.len();
+        out.push('?');
+        push_names(out, values);
+        if out.len() == mark + 1 {
+            out.truncate(mark);
         }
-        _ => Cow::Borrowed(origin),
-    };
-    let mut kept = format!("{origin}{}", path(Cow::Borrowed(file)));
-    if let Some(names) = names {
-        let _ = write!(kept, "?{names}");
     }
-    if kept == url { Cow::Borrowed(url) } else { Cow::Owned(kept) }
 }
 
 /// Masks the words of a free text that look like secrets, and blanks control characters.

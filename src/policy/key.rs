@@ -6,6 +6,8 @@
 
 use super::{Policy, Source};
 use sha2::{Digest, Sha256};
+use std::fmt::Write;
+use std::ops::Range;
 
 /// Digests a policy into 16 hexadecimal digits that survive what browsers do to its text.
 ///
@@ -13,54 +15,78 @@ use sha2::{Digest, Sha256};
 /// counts as `'self'`. Nonces count as one, schemes and ports around hosts are ignored, order and
 /// repetition do not matter, and `report-uri` and `report-to` are left out.
 pub fn policy_key(policy: &str, page_host: Option<&str>) -> String {
-    let mut directives: Vec<(String, Vec<String>)> = Policy::new(policy)
-        .directives()
-        .filter(|(name, _)| {
-            !name.eq_ignore_ascii_case("report-uri") && !name.eq_ignore_ascii_case("report-to")
-        })
-        .map(|(name, sources)| {
-            let mut sources: Vec<_> =
-                sources.iter().map(|source| canonical(source, page_host)).collect();
-            sources.sort_unstable();
-            sources.dedup();
-            (name.to_ascii_lowercase(), sources)
-        })
-        .collect();
-    directives.sort_unstable();
+    // All canonical texts stand in one buffer; what is sorted are places in it.
+    let mut text = String::with_capacity(policy.len() + 16);
+    let mut places: Vec<Range<usize>> = Vec::new();
+    let mut directives: Vec<(Range<usize>, Range<usize>)> = Vec::new();
+    for (name, sources) in Policy::new(policy).directives() {
+        if name.eq_ignore_ascii_case("report-uri") || name.eq_ignore_ascii_case("report-to") {
+            continue;
+        }
+        let name_start = text.len();
+        push_lower(&mut text, name);
+        let name = name_start..text.len();
+        let first = places.len();
+        for source in sources.iter() {
+            let start = text.len();
+            push_canonical(&mut text, source, page_host);
+            places.push(start..text.len());
+        }
+        directives.push((name, first..places.len()));
+    }
+    for (_, sources) in &directives {
+        places[sources.clone()].sort_unstable_by_key(|place| &text[place.clone()]);
+    }
+    directives.sort_unstable_by_key(|(name, _)| &text[name.clone()]);
 
     let mut digest = Sha256::new();
     for (name, sources) in directives {
-        digest.update(name.as_bytes());
-        for source in sources {
-            digest.update(b" ");
-            digest.update(source.as_bytes());
+        digest.update(&text[name]);
+        let mut previous = "";
+        for place in &places[sources] {
+            let source = &text[place.clone()];
+            if source != previous {
+                digest.update(b" ");
+                digest.update(source);
+            }
+            previous = source;
         }
         digest.update(b";");
     }
     let digest = digest.finalize();
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    let mut key = String::with_capacity(16);
+    for byte in &digest[..8] {
+        let _ = write!(key, "{byte:02x}");
+    }
+    key
 }
 
-fn canonical(source: Source<'_>, page_host: Option<&str>) -> String {
+fn push_canonical(text: &mut String, source: Source<'_>, page_host: Option<&str>) {
     match source {
-        Source::Keyword(word) => format!("'{}'", word.to_ascii_lowercase()),
-        Source::Nonce => "'nonce'".to_owned(),
-        Source::Hash(hash) => format!("'{hash}'"),
-        Source::Scheme(scheme) => format!("{}:", scheme.to_ascii_lowercase()),
+        Source::Keyword(word) => {
+            text.push('\'');
+            push_lower(text, word);
+            text.push('\'');
+        }
+        Source::Nonce => text.push_str("'nonce'"),
+        Source::Hash(hash) => {
+            text.push('\'');
+            text.push_str(hash);
+            text.push('\'');
+        }
+        Source::Scheme(scheme) => {
+            push_lower(text, scheme);
+            text.push(':');
+        }
         // `plugin-types` and the words of `sandbox` are no hosts, and pass unharmed.
-        Source::Host(text) => canonical_host(text, page_host),
+        Source::Host(host) => push_host(text, host, page_host),
     }
 }
 
-fn canonical_host(text: &str, page_host: Option<&str>) -> String {
-    let lower = text.to_ascii_lowercase();
-    // Old Firefox and old samples write the keyword without its quotes.
-    if lower == "self" {
-        return "'self'".to_owned();
-    }
-    let (scheme, rest) = match lower.split_once("://") {
+fn push_host(text: &mut String, source: &str, page_host: Option<&str>) {
+    let (scheme, rest) = match source.split_once("://") {
         Some((scheme, rest)) => (Some(scheme), rest),
-        None => (None, lower.as_str()),
+        None => (None, source),
     };
     let (authority, path) = match rest.find('/') {
         Some(at) => rest.split_at(at),
@@ -70,18 +96,29 @@ fn canonical_host(text: &str, page_host: Option<&str>) -> String {
         Some((host, port)) if port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()) => host,
         _ => authority,
     };
+    let is_page = page_host.is_some_and(|page| {
+        let host = host.strip_prefix("www.").unwrap_or(host);
+        page.eq_ignore_ascii_case(host) && matches!(path, "" | "/")
+    });
     match (scheme, host) {
-        (Some(scheme), "*" | "") => format!("{scheme}:"),
-        _ if page_host.is_some_and(|page| {
-            let host = host.strip_prefix("www.").unwrap_or(host);
-            page == host && matches!(path, "" | "/")
-        }) =>
-        {
-            "'self'".to_owned()
+        (Some(scheme), "*" | "") => {
+            push_lower(text, scheme);
+            text.push(':');
         }
-        _ if path == "/" => host.to_owned(),
-        _ => format!("{host}{path}"),
+        // Old Firefox and old samples write the keyword without its quotes.
+        (None, word) if word.eq_ignore_ascii_case("self") => text.push_str("'self'"),
+        _ if is_page => text.push_str("'self'"),
+        _ => {
+            push_lower(text, host);
+            if path != "/" {
+                text.push_str(path);
+            }
+        }
     }
+}
+
+fn push_lower(text: &mut String, word: &str) {
+    text.extend(word.chars().map(|letter| letter.to_ascii_lowercase()));
 }
 
 #[cfg(test)]

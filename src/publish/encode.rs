@@ -134,7 +134,7 @@ pub fn encode_rejected(record: &RejectedRecord<'_>, batch: &mut Batch) {
     object.number("schema", Some(Record::SCHEMA));
     object.text("stream", Some(Stream::Rejected.name()));
     object.text("reason", Some(record.rejection.label()));
-    object.display("detail", &record.rejection);
+    object.text("detail", Some(&record.rejection.to_string()));
     let app = object.located_text("app_name", record.app_name);
     object.text("content_type", record.content_type);
     object.text("user_agent", record.user_agent);
@@ -252,10 +252,10 @@ impl<'o> Object<'o> {
         self.write(format_args!("\"{timestamp:.3}\""));
     }
 
-    /// Writes a value whose text needs no escapes but those of JSON strings.
+    /// Writes a value whose text needs no escapes.
     fn display(&mut self, name: &str, value: &impl std::fmt::Display) {
         self.name(name);
-        self.string(&value.to_string());
+        self.write(format_args!("\"{value}\""));
     }
 
     /// Writes JSON as it is.
