@@ -42,7 +42,7 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
             stages.clone(),
             reload::Metrics::register(&registry).context("registering metrics")?,
         )
-        .map_err(wrong_rules)?,
+        .map_err(|error| wrong_rules(&error))?,
     );
     let rules = reloader.rules();
     let in_force = rules.load_full();
@@ -96,9 +96,12 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         None
     });
 
-    // Scripts wait for these two lines.
-    println!("public http://{}", server.public_addr());
-    println!("private http://{}", server.private_addr());
+    // Scripts wait for the first two lines; the rest is for people.
+    let (public, private) = (server.public_addr(), server.private_addr());
+    println!("public http://{public}");
+    println!("private http://{private}");
+    println!("try http://{private}/demo");
+    println!("look sqlite3 {} \"{LOOK}\"", data.join("cspipe.db").display());
 
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -116,6 +119,10 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
     Ok(())
 }
 
+/// A first look at what has come in.
+const LOOK: &str = "SELECT timestamp, app_name, classification, violation_type, blocked_uri \
+                    FROM clean ORDER BY timestamp DESC LIMIT 10";
+
 /// The stages as the settings want them.
 ///
 /// # Errors
@@ -126,7 +133,7 @@ pub fn stages(settings: &Settings) -> Result<Stages, AppError> {
         .map_err(|error| AppError::Wrong(error.to_string()))
 }
 
-fn wrong_rules(error: LoadError) -> AppError {
+fn wrong_rules(error: &LoadError) -> AppError {
     AppError::Wrong(error.to_string())
 }
 

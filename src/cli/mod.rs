@@ -10,6 +10,7 @@ mod init;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cspipe::app::{self, AppError};
 use cspipe::settings::{self, Flags, Log, Settings};
+use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -128,7 +129,11 @@ fn wrong(error: &dyn std::fmt::Display) -> ExitCode {
 /// Log lines go to standard error; `RUST_LOG` chooses among them.
 fn start_log(log: Log) {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
-    let lines = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let lines = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        // Colours are for eyes; a file or a collector wants plain text.
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     match log {
         Log::Text => lines.with_target(false).init(),
         Log::Json => lines.json().flatten_event(true).init(),

@@ -174,7 +174,7 @@ fn read_rule_keys(
             "id" => {}
             "title" => title = Some(value.string()?.to_owned()),
             "reason" => {
-                reason = Some(one_of(value, Reason::from_name, &names(Reason::ALL, Reason::name))?)
+                reason = Some(one_of(value, Reason::from_name, &names(Reason::ALL, Reason::name))?);
             }
             "action" => action = Some(read_action(value)?),
             "mode" => rule.mode = read_mode(value)?,

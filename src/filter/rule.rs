@@ -108,7 +108,7 @@ impl AppGlob {
         // A part of a name may be nothing but a hyphen.
         let is_name =
             |part: &str| part.is_empty() || crate::report::is_app_name(&format!("a{part}"));
-        let is_glob = !text.is_empty() && is_name(head) && tail.is_none_or(|tail| is_name(tail));
+        let is_glob = !text.is_empty() && is_name(head) && tail.is_none_or(is_name);
         is_glob.then(|| Self { head: head.to_owned(), tail: tail.map(str::to_owned) })
     }
 

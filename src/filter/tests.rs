@@ -4,6 +4,9 @@ use crate::normalize::{self, normalize};
 use crate::report::{Delivery, RawReport, Reason};
 use std::borrow::Cow;
 
+/// Keys of a report and their values.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// Shows a violation with these keys to a rule set.
 fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject<'_>) -> T) -> T {
     let mut raw = RawReport::default();
@@ -75,8 +78,8 @@ fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> O
 
 #[test]
 fn operators_ask_what_they_say() {
-    let page = ("document", "https://shop.example/cart/1");
-    let rows: [(&str, &[(&str, &str)], bool); 24] = [
+    const PAGE: (&str, &str) = ("document", "https://shop.example/cart/1");
+    let rows: [(&str, Fields, bool); 24] = [
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://www.a.test/")], true),
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://b.a.test/")], false),
         (
@@ -121,7 +124,7 @@ fn operators_ask_what_they_say() {
         ("browser_major = { ge = 40, lt = 43 }", &[("blocked", "eval")], true),
         ("browser_major = { gt = 41 }", &[("blocked", "eval")], false),
         ("browser_major = { le = 41 }", &[("blocked", "eval")], true),
-        ("path = { starts = \"/cart/\" }", &[page, ("blocked", "eval")], true),
+        ("path = { starts = \"/cart/\" }", &[PAGE, ("blocked", "eval")], true),
         ("user_agent = { contains = \"Gecko\" }", &[("blocked", "eval")], true),
         (
             "browser = { is = \"Firefox\" }\nuser_agent = { regex = \"rv:4[0-2]\\\\.\" }",

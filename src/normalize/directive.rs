@@ -29,11 +29,8 @@ impl Hint {
 }
 
 /// Reads both directives.
-pub fn directives<'b>(
-    violated: Option<Cow<'b, str>>,
-    effective: Option<Cow<'b, str>>,
-) -> Directives<'b> {
-    let hint = violated.as_deref().and_then(phrase);
+pub fn directives<'b>(violated: Option<&str>, effective: Option<&str>) -> Directives<'b> {
+    let hint = violated.and_then(phrase);
     let violated = match hint {
         Some(_) => Some(DirectiveName::Known(Directive::ScriptSrc)),
         None => violated.and_then(name),
@@ -58,7 +55,7 @@ fn phrase(text: &str) -> Option<Hint> {
 /// Engines before CSP3 write the whole directive with its sources (Chrome 44, Firefox 41 and
 /// WebKit captured so); Firefox 23 to 32 print ports and wildcards into them
 /// (`script-src https://:443 https://*:*`), which go with the rest.
-fn name(text: Cow<'_, str>) -> Option<DirectiveName<'_>> {
+fn name<'b>(text: &str) -> Option<DirectiveName<'b>> {
     let word = text.split_ascii_whitespace().next()?;
     if let Some(directive) = Directive::from_name(word) {
         return Some(DirectiveName::Known(directive));

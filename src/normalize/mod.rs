@@ -37,7 +37,10 @@ pub fn normalize<'b>(raw: RawReport<'b>, settings: &Settings) -> Violation<'b> {
     let source = place(raw.source_file, Role::Source, settings.source);
     let referrer = place(raw.referrer, Role::Source, settings.referrer);
 
-    let directives = directive::directives(raw.violated_directive, raw.effective_directive);
+    let directives = directive::directives(
+        raw.violated_directive.as_deref(),
+        raw.effective_directive.as_deref(),
+    );
     let sample = raw.script_sample.as_deref().unwrap_or("");
     let policy = raw.original_policy.as_deref().unwrap_or("");
     let context = blocked::Context {

@@ -5,6 +5,9 @@ fn normalized(raw: RawReport<'_>) -> Violation<'_> {
     normalize(raw, &Settings::default())
 }
 
+/// Keys of a report and their values.
+type Fields = &'static [(&'static str, &'static str)];
+
 /// A report of which only a few fields matter.
 fn report<'b>(fields: &[(&str, &'b str)]) -> RawReport<'b> {
     let mut raw = RawReport::default();
@@ -74,12 +77,12 @@ fn directives_are_told_from_whole_texts_and_phrases() {
         ("no name at all", "\"><script>", "", "", ""),
     ];
     for (what, violated, effective, want_violated, want_effective) in rows {
-        let mut raw = RawReport::default();
-        raw.violated_directive =
-            Some(violated.into()).filter(|text: &Cow<'_, str>| !text.is_empty());
-        raw.effective_directive =
-            Some(effective.into()).filter(|text: &Cow<'_, str>| !text.is_empty());
-        let violation = normalized(raw);
+        let text = |text: &'static str| Some(Cow::Borrowed(text)).filter(|text| !text.is_empty());
+        let violation = normalized(RawReport {
+            violated_directive: text(violated),
+            effective_directive: text(effective),
+            ..RawReport::default()
+        });
         let name = |name: &Option<DirectiveName<'_>>| {
             name.as_ref().map_or("", |name| name.name()).to_owned()
         };
@@ -90,8 +93,8 @@ fn directives_are_told_from_whole_texts_and_phrases() {
 
 #[test]
 fn a_blank_blocked_uri_is_told_by_what_stands_around_it() {
-    let eval = "call to eval() or related function blocked by CSP";
-    let rows: [(&str, &[(&str, &str)], Option<&str>); 22] = [
+    const EVAL: &str = "call to eval() or related function blocked by CSP";
+    let rows: [(&str, Fields, Option<&str>); 22] = [
         ("script", &[("blocked", ""), ("violated", "script-src 'self'")], Some("inline")),
         ("style", &[("blocked", ""), ("violated", "style-src 'self'")], Some("inline")),
         ("fallback", &[("blocked", ""), ("violated", "default-src 'self'")], Some("inline")),
@@ -125,7 +128,7 @@ fn a_blank_blocked_uri_is_told_by_what_stands_around_it() {
         ("quoted self", &[("blocked", "'self'"), ("violated", "script-src")], Some("inline")),
         (
             "self and the sample of eval",
-            &[("blocked", "self"), ("violated", "script-src"), ("sample", eval)],
+            &[("blocked", "self"), ("violated", "script-src"), ("sample", EVAL)],
             Some("eval"),
         ),
         ("self style", &[("blocked", "self"), ("violated", "style-src")], Some("inline")),
@@ -436,9 +439,8 @@ fn long_texts_are_cut_and_marked() {
 #[test]
 fn words_of_the_browser_are_not_guessed() {
     let disposition = |word| {
-        let mut raw = RawReport::default();
-        raw.disposition = Some(Cow::Borrowed(word));
-        normalized(raw).disposition
+        let disposition = Some(Cow::Borrowed(word));
+        normalized(RawReport { disposition, ..RawReport::default() }).disposition
     };
     assert_eq!(disposition("enforce"), Some(Disposition::Enforce));
     assert_eq!(disposition(" Report"), Some(Disposition::Report));

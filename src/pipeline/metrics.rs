@@ -124,7 +124,7 @@ impl Metrics {
 
     /// Counts the reports of a request that has become durable. The rejected ones among them were
     /// counted when they were rejected.
-    pub fn settled(&self, tally: Tally, settling: Settling) {
+    pub fn settled(&self, tally: Tally, settling: &Settling) {
         self.ended(Outcome::Clean, tally.clean as usize);
         self.ended(Outcome::Filtered, tally.filtered as usize);
         self.ended(Outcome::Other, tally.other as usize);

@@ -222,7 +222,7 @@ impl Pipeline {
         let metrics = self.metrics.clone();
         let readable = (tally.total() - tally.rejected) as usize;
         let published = self.sink.publish(batch, move |result| match result {
-            Ok(()) => metrics.settled(tally, settling),
+            Ok(()) => metrics.settled(tally, &settling),
             Err(NotDurable) => metrics.ended(Outcome::Refused, readable),
         });
         published.map_or_else(

@@ -21,7 +21,7 @@ impl Specimens {
 
     /// Whether one more may be kept now.
     pub fn has_room(&self, now: Timestamp) -> bool {
-        let second = u64::from(now.as_second() as u32) << 32;
+        let second = u64::try_from(now.as_second()).unwrap_or(0) << 32;
         self.state
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |state| {
                 let kept = if state & !MASK == second { state & MASK } else { 0 };

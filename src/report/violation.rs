@@ -93,9 +93,7 @@ impl<'b> Violation<'b> {
     ///
     /// Normalising it again changes nothing; records can be judged anew through it.
     pub fn to_raw(&self) -> RawReport<'_> {
-        fn text(text: &str) -> Option<Cow<'_, str>> {
-            Some(Cow::Borrowed(text))
-        }
+        let text = |text| Some(Cow::Borrowed(text));
         RawReport {
             wire: Some(self.wire),
             repairs: self.repairs,

@@ -13,6 +13,11 @@ use std::path::Path;
 pub(super) const APPLICATION_ID: i32 = 0x6373_7069;
 
 /// The version of the schema that this program writes: how many migrations it knows.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    reason = "there are a handful"
+)]
 pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
 
 /// Columns of `clean` and `filtered`, in this order. `other` has them too, and `body`.

@@ -24,8 +24,8 @@ const fn opt(name: &'static str) -> Option<&'static str> {
 }
 
 /// A negative number stands for none.
-const fn num(major: i64) -> Option<u32> {
-    if major < 0 { None } else { Some(major as u32) }
+const fn num(major: i32) -> Option<u32> {
+    if major < 0 { None } else { Some(major.unsigned_abs()) }
 }
 
 #[rustfmt::skip]

@@ -36,7 +36,7 @@ fn batches_that_wait_are_committed_together() {
         assert_eq!(answer.try_recv(), Ok(Ok(())));
     }
     assert_eq!(bench.metrics.commits.get(), 1);
-    assert_eq!(bench.metrics.commit_records.get_sample_sum(), 3.0);
+    assert!((bench.metrics.commit_records.get_sample_sum() - 3.0).abs() < 0.5);
     assert_eq!(bench.count("clean"), 3);
     assert_eq!(bench.metrics.queue_bytes.get(), 0);
 }

@@ -25,10 +25,10 @@ fn what_is_made_is_for_its_owner_only() {
 fn records_survive_opening_again() {
     let data = TempDir::new().unwrap();
     let first = open(data.path());
-    super::store(&first, record("monorail")).unwrap();
+    store(&first, record("monorail")).unwrap();
     first.close();
     let second = open(data.path());
-    super::store(&second, record("monorail")).unwrap();
+    store(&second, record("monorail")).unwrap();
     assert_eq!(count(data.path(), "clean"), 2);
 }
 
