@@ -44,6 +44,12 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         )
         .map_err(|error| wrong_rules(&error))?,
     );
+    // Kept until the end: dropping it ends the watch.
+    let _watch = reloader.watch().unwrap_or_else(|error| {
+        tracing::warn!("the rules are not watched; use SIGHUP or POST /reload: {error}");
+        None
+    });
+
     let rules = reloader.rules();
     let in_force = rules.load_full();
     tracing::info!(
@@ -80,9 +86,9 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
             ready: Arc::new(move || ready.is_ready()),
             reload: Arc::new(move || match reload.reload() {
                 Ok(rules) => {
-                    Ok(format!("{} rules in force, hash {}\n", rules.rules().len(), rules.hash()))
+                    Ok(format!("{} rules in force, hash {}", rules.rules().len(), rules.hash()))
                 }
-                Err(error) => Err(format!("{error}\n")),
+                Err(error) => Err(error.to_string()),
             }),
             version: VERSION,
             revision: REVISION,
@@ -90,12 +96,6 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         },
     )
     .map_err(|error| AppError::Unavailable(error.to_string()))?;
-    // Kept until the end: dropping it ends the watch.
-    let _watch = reloader.watch().unwrap_or_else(|error| {
-        tracing::warn!("the rules are not watched; use SIGHUP or POST /reload: {error}");
-        None
-    });
-
     // Scripts wait for the first two lines; the rest is for people.
     let (public, private) = (server.public_addr(), server.private_addr());
     println!("public http://{public}");

@@ -13,20 +13,20 @@ pub mod policy;
 pub mod report;
 
 pub mod decode;
+pub mod normalize;
 pub mod derive;
 pub mod filter;
-pub mod normalize;
 
-pub mod publish;
 pub mod store;
+pub mod publish;
 
-pub mod explain;
 pub mod pipeline;
 pub mod proof;
+pub mod explain;
 
-pub mod http;
 pub mod reload;
+pub mod http;
 
-pub mod app;
 pub mod metrics;
 pub mod settings;
+pub mod app;

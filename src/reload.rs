@@ -30,6 +30,8 @@ pub struct Reloader {
 #[derive(Clone)]
 pub struct Metrics {
     info: IntGaugeVec,
+    /// The hash in `info`; empty before the first set.
+    hash: Arc<Mutex<String>>,
     loaded: IntGauge,
     ok: IntGauge,
     reloaded: IntCounter,
@@ -108,7 +110,8 @@ impl Reloader {
         }
     }
 
-    /// Watches the folder and reloads after a change has come to rest.
+    /// Watches the folder and reloads after a change has come to rest. Loads once more at first:
+    /// a file may have changed since the start.
     ///
     /// Returns a guard; dropping it ends the watch. `None` when there is no folder to watch.
     ///
@@ -130,6 +133,7 @@ impl Reloader {
         std::thread::Builder::new()
             .name("cspipe-reload".to_owned())
             .spawn(move || {
+                let _ = reloader.reload();
                 while changes.recv().is_ok() {
                     // Editors write, rename and touch; the last of it counts.
                     loop {
@@ -217,6 +221,7 @@ impl Metrics {
         registry.register(Box::new(reloads.clone()))?;
         Ok(Self {
             info,
+            hash: Arc::default(),
             loaded,
             ok,
             reloaded: reloads.with_label_values(&["ok"]),
@@ -225,8 +230,14 @@ impl Metrics {
     }
 
     fn installed(&self, rules: &RuleSet) {
-        self.info.reset();
+        // The new one first: a scrape in between sees two rather than none.
         self.info.with_label_values(&[rules.hash()]).set(1);
+        let mut last = self.hash.lock().unwrap_or_else(PoisonError::into_inner);
+        let previous = std::mem::replace(&mut *last, rules.hash().to_owned());
+        if !previous.is_empty() && previous != *last {
+            // It was set when that set was installed.
+            let _ = self.info.remove_label_values(&[&previous]);
+        }
         self.loaded.set(i64::try_from(rules.rules().len()).unwrap_or(i64::MAX));
         self.ok.set(1);
     }

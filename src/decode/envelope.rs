@@ -15,9 +15,6 @@ pub fn read<'s>(
     max_reports: usize,
 ) -> Result<Vec<Entry<'s>>, Unreadable> {
     if let Some(object) = value.as_object() {
-        if max_reports == 0 {
-            return Err(Unreadable::TooMany(1));
-        }
         return match read_object(&object, repairs, false) {
             Ok(entry) => Ok(vec![entry]),
             Err(rejection) => Err(Unreadable::Rejected(rejection)),
@@ -40,14 +37,8 @@ pub fn read<'s>(
                 .unwrap_or_else(|rejection| Entry::Rejected { rejection, specimen: value.encode() })
         })
         .collect();
-    // When nothing at all could be read, the body is what is wrong, and its sender should know.
-    let all_rejected = |entry: &Entry<'_>| matches!(entry, Entry::Rejected { .. });
-    match entries.first() {
-        Some(Entry::Rejected { rejection, .. })
-            if entries.len() == 1 && entries.iter().all(all_rejected) =>
-        {
-            Err(Unreadable::Rejected(*rejection))
-        }
+    match entries[..] {
+        [Entry::Rejected { rejection, .. }] => Err(Unreadable::Rejected(rejection)),
         _ => Ok(entries),
     }
 }

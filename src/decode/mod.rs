@@ -114,31 +114,39 @@ fn decode_mended<'s>(
     max_reports: usize,
 ) -> Result<Vec<Entry<'s>>, Unreadable> {
     let mending = mend::mend(body, mended).map_err(Unreadable::Rejected)?;
+    let values = mending.value_ends.len();
+    if values > max_reports {
+        return Err(Unreadable::TooMany(values));
+    }
     let mut entries = Vec::new();
     let mut rest: &'s mut [u8] = mended;
     let mut consumed = 0;
     for end in mending.value_ends {
         let (value, tail) = rest.split_at_mut(end - consumed);
         rest = tail;
-        match to_tape_with_buffers(value, buffers) {
-            Ok(tape) => entries.extend(envelope::read(
-                &tape.as_value(),
-                mending.repairs,
-                max_reports - entries.len(),
-            )?),
-            Err(_) => {
-                let rejection = rejection(body);
-                // What stands before the fault was read; what stands behind it cannot be trusted.
-                if entries.is_empty() {
-                    return Err(Unreadable::Rejected(rejection));
-                }
+        consumed = end;
+        let read = match to_tape_with_buffers(value, buffers) {
+            Ok(tape) => envelope::read(&tape.as_value(), mending.repairs, max_reports),
+            Err(_) => Err(Unreadable::Rejected(rejection(body))),
+        };
+        match read {
+            Ok(read) => entries.extend(read),
+            // One bad value never sinks the others.
+            Err(Unreadable::Rejected(rejection)) => {
                 entries.push(Entry::Rejected { rejection, specimen: String::new() });
-                break;
+            }
+            Err(Unreadable::TooMany(reports)) => {
+                return Err(Unreadable::TooMany(entries.len() + reports));
             }
         }
-        consumed = end;
+        if entries.len() > max_reports {
+            return Err(Unreadable::TooMany(entries.len()));
+        }
     }
-    Ok(entries)
+    match entries[..] {
+        [Entry::Rejected { rejection, .. }] => Err(Unreadable::Rejected(rejection)),
+        _ => Ok(entries),
+    }
 }
 
 /// Without the byte order mark and the white space around.

@@ -145,6 +145,14 @@ fn bytes_behind_the_end_are_dropped_and_further_objects_read() {
         });
     }
     entries(format!("{object}\n{object}{object}"), |entries| assert_eq!(entries.len(), 3));
+    for (bad, at) in [("{}", 0), ("[5]", 1), ("{\"csp-report\":\"x\"}", 0)] {
+        let row = if at == 0 { format!("{bad}{object}") } else { format!("{object}{bad}") };
+        entries(row, |entries| {
+            let rejected = |entry: &Entry<'_>| matches!(entry, Entry::Rejected { .. });
+            assert_eq!(entries.iter().position(rejected), Some(at), "{bad}");
+            assert_eq!(entries.len(), 2, "{bad}");
+        });
+    }
     entries(format!("{object}{{\"csp-report\":}}"), |entries| {
         assert!(matches!(entries, [Entry::Violation(_), Entry::Rejected { .. }]), "{entries:?}");
     });
@@ -252,5 +260,8 @@ fn nesting_and_number_of_reports_are_bounded() {
     let many = format!("[{}{{}}]", "{},".repeat(100));
     assert_eq!(unreadable(&many), Unreadable::TooMany(101));
     let row = r#"{"csp-report":{"blocked-uri":"x"}}"#.repeat(101);
-    assert!(matches!(unreadable(&row), Unreadable::TooMany(_)));
+    assert_eq!(unreadable(&row), Unreadable::TooMany(101));
+    let batch = format!("[{}{{}}]", "{},".repeat(99));
+    let row = format!(r#"{{"csp-report":{{"blocked-uri":"x"}}}}{batch}"#);
+    assert_eq!(unreadable(&row), Unreadable::TooMany(101));
 }

@@ -117,7 +117,9 @@ impl Pipeline {
                 Entry::Other(report) => self.take_other(report, delivery, &mut batch),
                 Entry::Rejected { rejection, specimen } => {
                     first_rejection.get_or_insert(rejection);
-                    self.reject(rejection, specimen.as_bytes(), delivery, &mut batch);
+                    // A value that is no JSON has no text of its own; the body shows it.
+                    let specimen = if specimen.is_empty() { body } else { specimen.as_bytes() };
+                    self.reject(rejection, specimen, delivery, &mut batch);
                 }
             }
         }
