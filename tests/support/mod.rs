@@ -1,6 +1,8 @@
 //! What several tests need: fixtures, and a pipeline that ends in memory.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod edge;
+
 use arc_swap::ArcSwap;
 use cspipe::pipeline::{self, Pipeline, Stages};
 use cspipe::publish::Sink;
@@ -40,8 +42,7 @@ impl Fixture {
         };
         let app = path_part
             .split('/')
-            .filter(|part| !matches!(*part, "" | "csp" | "reports" | "api" | "security"))
-            .next_back()
+            .rfind(|part| !matches!(*part, "" | "csp" | "reports" | "api" | "security"))
             .map(str::to_owned);
         Self {
             name: path.file_stem().expect("a name").to_string_lossy().into_owned(),
@@ -138,12 +139,17 @@ impl Bench {
     }
 
     /// The value of one counter; 0 when it has not been touched.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a counter is whole and never negative"
+    )]
     pub fn count(&self, name: &str, label: &str) -> u64 {
         self.registry
             .gather()
             .iter()
             .filter(|family| family.name() == name)
-            .flat_map(|family| family.get_metric())
+            .flat_map(prometheus::proto::MetricFamily::get_metric)
             .filter(|metric| {
                 label.is_empty() || metric.get_label().iter().any(|pair| pair.value() == label)
             })
