@@ -2,8 +2,9 @@
 
 use super::condition;
 use super::error::RuleError;
+use super::example::{canaries, read_example};
 use super::rule::{Action, AppGlob, Block, Mode, Rule, every_app};
-use super::toml::{Node, Pair, parse};
+use super::toml::{Node, Pair, collect, parse, unknown_key};
 use crate::report::Reason;
 use jiff::civil::Date;
 
@@ -25,28 +26,6 @@ pub struct Override {
     pub expires: Option<Date>,
     /// Where it stands, should its target not exist.
     pub place: RuleError,
-}
-
-/// A report that a rule must match, or must not.
-#[derive(Debug, Clone)]
-pub struct Example {
-    pub matches: bool,
-    pub why: Option<String>,
-    /// The body of a `report-uri` request.
-    pub body: String,
-    pub user_agent: Option<String>,
-    pub app: Option<String>,
-    pub query: Option<String>,
-    /// Where it stands, should it turn out wrong.
-    pub place: RuleError,
-}
-
-/// A real violation that no rule may filter by accident.
-#[derive(Debug, Clone)]
-pub struct Canary {
-    pub id: String,
-    pub why: String,
-    pub body: String,
 }
 
 /// Reads one file. `lists` finds the text of a list file that stands beside it.
@@ -88,43 +67,6 @@ pub fn read(
         }
         if errors.is_empty() { Ok(rule_file) } else { Err(errors) }
     })
-}
-
-/// The canaries that are built in: what an injected script looks like, and what people rent.
-pub fn canaries() -> Result<Vec<Canary>, Vec<RuleError>> {
-    parse("built-in canaries", include_str!("canaries.toml"), |root| {
-        let mut canaries = Vec::new();
-        let mut errors = Vec::new();
-        for pair in root.pairs().map_err(|error| vec![error])? {
-            collect(&pair.value, &mut errors, |node| {
-                let mut canary =
-                    Canary { id: String::new(), why: String::new(), body: String::new() };
-                for pair in node.pairs()? {
-                    match pair.key {
-                        "id" => canary.id = pair.value.string()?.to_owned(),
-                        "why" => canary.why = pair.value.string()?.to_owned(),
-                        "report" => canary.body = body(&pair.value)?,
-                        _ => return Err(unknown_key(&pair, "id, why, report")),
-                    }
-                }
-                canaries.push(canary);
-                Ok(())
-            });
-        }
-        if errors.is_empty() { Ok(canaries) } else { Err(errors) }
-    })
-}
-
-/// Reads every table of a list of tables, and goes on after a mistake.
-fn collect<'t>(
-    value: &Node<'t>,
-    errors: &mut Vec<RuleError>,
-    mut read: impl FnMut(&Node<'t>) -> Result<(), RuleError>,
-) {
-    match value.items() {
-        Ok(items) => errors.extend(items.iter().filter_map(|item| read(item).err())),
-        Err(error) => errors.push(error),
-    }
 }
 
 fn read_rule(node: &Node<'_>, lists: &dyn Fn(&str) -> Option<String>) -> Result<Rule, RuleError> {
@@ -268,42 +210,6 @@ fn read_block(
     Ok(block)
 }
 
-fn read_example(node: &Node<'_>) -> Result<Example, RuleError> {
-    let mut matches = None;
-    let mut body_text = None;
-    let mut example = Example {
-        matches: false,
-        why: None,
-        body: String::new(),
-        user_agent: None,
-        app: None,
-        query: None,
-        place: node.error(""),
-    };
-    for pair in node.pairs()? {
-        match pair.key {
-            "match" => matches = Some(pair.value.bool()?),
-            "why" => example.why = Some(pair.value.string()?.to_owned()),
-            "report" => body_text = Some(body(&pair.value)?),
-            "ua" => example.user_agent = Some(pair.value.string()?.to_owned()),
-            "app" => example.app = Some(pair.value.string()?.to_owned()),
-            "query" => example.query = Some(pair.value.string()?.to_owned()),
-            _ => return Err(unknown_key(&pair, "match, why, report, ua, app, query")),
-        }
-    }
-    example.matches = matches.ok_or_else(|| node.error("`match` is missing"))?;
-    example.body = body_text.ok_or_else(|| node.error("`report` is missing"))?;
-    if !example.matches && example.why.is_none() {
-        return Err(node.error("an example that must not match says `why`"));
-    }
-    Ok(example)
-}
-
-/// The keys of a report, in the envelope of `report-uri`.
-fn body(value: &Node<'_>) -> Result<String, RuleError> {
-    Ok(serde_json::json!({ "csp-report": value.json()? }).to_string())
-}
-
 fn read_override(node: &Node<'_>) -> Result<Override, RuleError> {
     let mut id = None;
     let mut changes = Override {
@@ -419,13 +325,6 @@ fn one_of<T>(
 
 fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> String {
     all.iter().map(|&one| name(one)).collect::<Vec<_>>().join(", ")
-}
-
-fn unknown_key(pair: &Pair<'_>, allowed: &str) -> RuleError {
-    let mut error =
-        pair.value.error_at(pair.key_start, format!("unknown key; expected one of {allowed}"));
-    error.key = Some(pair.key.to_owned());
-    error
 }
 
 const FORMAT: i64 = 1;

@@ -15,6 +15,7 @@
 mod compile;
 mod condition;
 mod error;
+mod example;
 mod explain;
 mod field;
 mod file;
@@ -28,9 +29,9 @@ mod toml;
 pub use compile::{RuleSet, Sources};
 pub use condition::Condition;
 pub use error::RuleError;
+pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
-pub use file::{Canary, Example, canaries};
 pub use rule::{Action, Mode, Rule, every_app};
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
 

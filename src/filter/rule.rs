@@ -1,8 +1,8 @@
 //! A rule, ready to be asked.
 
 use super::condition::Condition;
+use super::example::Example;
 use super::field::{Field, Subject};
-use super::file::Example;
 use crate::report::Reason;
 use jiff::civil::Date;
 

@@ -35,6 +35,26 @@ pub fn parse<T>(
     read(Node { file, text, value: &value, start })
 }
 
+/// Reads every table of a list of tables, and goes on after a mistake.
+pub fn collect<'t>(
+    value: &Node<'t>,
+    errors: &mut Vec<RuleError>,
+    mut read: impl FnMut(&Node<'t>) -> Result<(), RuleError>,
+) {
+    match value.items() {
+        Ok(items) => errors.extend(items.iter().filter_map(|item| read(item).err())),
+        Err(error) => errors.push(error),
+    }
+}
+
+/// A complaint about a key that nothing reads.
+pub fn unknown_key(pair: &Pair<'_>, allowed: &str) -> RuleError {
+    let mut error =
+        pair.value.error_at(pair.key_start, format!("unknown key; expected one of {allowed}"));
+    error.key = Some(pair.key.to_owned());
+    error
+}
+
 impl<'t> Node<'t> {
     /// A complaint about this value.
     pub fn error(&self, message: impl Into<String>) -> RuleError {
