@@ -16,7 +16,9 @@ ENV CSPIPE_REVISION=${CSPIPE_REVISION}
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
 FROM debian:bookworm-slim
-RUN useradd --system --uid 10001 --home-dir /var/lib/cspipe --create-home cspipe
+RUN useradd --system --uid 10001 --home-dir /var/lib/cspipe --create-home cspipe \
+ # A volume takes over the owner of the folder that it covers.
+ && install -d -o cspipe -m 0700 /var/lib/cspipe/data
 COPY --from=build /src/target/release/cspipe /usr/local/bin/cspipe
 USER 10001
 WORKDIR /var/lib/cspipe
