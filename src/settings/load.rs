@@ -1,6 +1,7 @@
 //! Defaults, file, environment, flags: in this order, the later winning.
 
 use super::Settings;
+use figment::error::Kind;
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, providers::Env, providers::Serialized};
 use std::net::SocketAddr;
@@ -52,7 +53,16 @@ pub fn load(flags: &Flags) -> Result<Settings, SettingsError> {
     figment = figment
         .merge(Env::prefixed(PREFIX).filter(|key| key.as_str().contains("__")).split("__"))
         .merge(FlagValues(flags));
-    figment.extract().map_err(|error| invalid(&error))
+    let settings: Settings = figment.extract().map_err(|error| invalid(&error))?;
+    // What no value alone can get wrong.
+    if settings.http.max_in_flight < settings.http.max_body {
+        return Err(SettingsError::Invalid {
+            source_name: "settings".to_owned(),
+            key: "key `http.max_in_flight`: ".to_owned(),
+            message: format!("must be at least http.max_body, which is {}", settings.http.max_body),
+        });
+    }
+    Ok(settings)
 }
 
 /// A variable of ours that nothing reads is a mistake that would pass unseen.
@@ -65,18 +75,27 @@ fn check_variables() -> Result<(), SettingsError> {
 }
 
 fn invalid(error: &figment::Error) -> SettingsError {
-    let source_name = error.metadata.as_ref().map_or_else(
-        || "settings".to_owned(),
-        |metadata| match &metadata.source {
-            Some(source) => source.to_string(),
-            None => metadata.name.to_string(),
-        },
-    );
-    let mut key = error.path.join(".");
-    if !key.is_empty() {
-        key = format!("key `{key}`: ");
-    }
-    SettingsError::Invalid { source_name, key, message: error.kind.to_string() }
+    let path = error.path.join(".");
+    let source_name = match error.metadata.as_ref() {
+        Some(Metadata { source: Some(source), .. }) => source.to_string(),
+        Some(metadata) if metadata.name.contains("environment") => {
+            format!("environment variable {PREFIX}{}", error.path.join("__").to_uppercase())
+        }
+        Some(metadata) => metadata.name.to_string(),
+        None => "settings".to_owned(),
+    };
+    let key = if path.is_empty() { String::new() } else { format!("key `{path}`: ") };
+    let message = match &error.kind {
+        Kind::UnknownField(_, known) => format!("no such setting; there are {}", known.join(", ")),
+        Kind::InvalidType(found, expected) => format!("expected {expected}, found {found}"),
+        // The words of the library for sizes say little.
+        Kind::InvalidValue(found, expected) => {
+            let expected = expected.replace("parsable string", "a size such as \"64 KiB\"");
+            format!("expected {expected}, found {found}")
+        }
+        other => other.to_string(),
+    };
+    SettingsError::Invalid { source_name, key, message }
 }
 
 /// A TOML file as a source of settings.
