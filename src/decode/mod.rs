@@ -121,13 +121,17 @@ fn decode_mended<'s>(
     let mut entries = Vec::new();
     let mut rest: &'s mut [u8] = mended;
     let mut consumed = 0;
+    // Found at most once: it reads the whole body again.
+    let mut first_fault = None;
     for end in mending.value_ends {
         let (value, tail) = rest.split_at_mut(end - consumed);
         rest = tail;
         consumed = end;
         let read = match to_tape_with_buffers(value, buffers) {
             Ok(tape) => envelope::read(&tape.as_value(), mending.repairs, max_reports),
-            Err(_) => Err(Unreadable::Rejected(rejection(body))),
+            Err(_) => {
+                Err(Unreadable::Rejected(*first_fault.get_or_insert_with(|| rejection(body))))
+            }
         };
         match read {
             Ok(read) => entries.extend(read),
