@@ -206,11 +206,20 @@ fn location<'b>(text: &'b str, parts: UrlParts<'b>, keep: Keep) -> Location<'b> 
 /// Cuts an address at its limit.
 fn limit<'b>(address: Address<'b>, settings: &Settings, repairs: &mut Repairs) -> Address<'b> {
     let max = settings.max_url.as_u64();
-    let is_short = u64::try_from(address.text().len()).is_ok_and(|len| len <= max);
+    let is_short = u64::try_from(address.text().len()).is_ok_and(|len| len <= max)
+        && address.location().is_none_or(|location| location.host.len() <= MAX_HOST);
     if is_short && address.scheme().is_none_or(|scheme| scheme.len() <= MAX_SCHEME) {
         return address;
     }
     match address {
+        // No name in the DNS is longer (RFC 1035 section 2.3.4); this is no place on the network.
+        Address::Network(location) if location.host.len() > MAX_HOST => {
+            repairs.add(Repair::Truncated);
+            Address::Label(match location.scheme {
+                Some(scheme) => Cow::Owned(format!("{}://", scheme.name())),
+                None => Cow::Borrowed("*"),
+            })
+        }
         Address::Network(mut location) => {
             location.text = super::cut(location.text, max, repairs);
             let end = location.path.end.min(location.text.len());
@@ -246,5 +255,6 @@ fn into_owned(address: Address<'_>) -> Address<'static> {
     }
 }
 
+const MAX_HOST: usize = 255;
 /// The longest scheme that has been seen has 28 letters.
 const MAX_SCHEME: usize = 64;

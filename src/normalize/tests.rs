@@ -431,6 +431,10 @@ fn long_texts_are_cut_and_marked() {
     assert!(page.path().starts_with("/%C3%A4/"));
     assert_eq!(violation.policy.expect("a policy").len(), 8192);
     assert!(violation.repairs.iter().any(|repair| repair == Repair::Truncated));
+    let host = format!("https://{}test/", "a.".repeat(200));
+    let violation = normalized(report(&[("blocked", &host)]));
+    assert_eq!(violation.blocked.text(), Some("https://"));
+    assert!(matches!(violation.blocked, Blocked::Resource(Address::Label(_))));
     let scheme = format!("{}:x", "a".repeat(3000));
     let violation = normalized(report(&[("blocked", &scheme)]));
     assert!(matches!(violation.blocked, Blocked::Resource(Address::Label(_))));
