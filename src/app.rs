@@ -95,7 +95,9 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
             database: Some(data.join("cspipe.db")),
         },
     )
-    .map_err(|error| AppError::Unavailable(error.to_string()))?;
+    .map_err(|error| {
+        AppError::Unavailable(format!("{error}; --listen and --private choose other addresses"))
+    })?;
     // Scripts wait for the first two lines; the rest is for people.
     let (public, private) = (server.public_addr(), server.private_addr());
     println!("public http://{public}");

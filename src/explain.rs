@@ -255,7 +255,7 @@ impl fmt::Display for ExplainedViolation {
             None => out.write_str("Verdict\n  clean\n")?,
         }
         for rule in &self.would_filter {
-            writeln!(out, "  `{rule}` is on trial and would have filtered it")?;
+            writeln!(out, "  `{rule}` observes, or is past its date, and would have filtered it")?;
         }
         let record = serde_json::to_string_pretty(&self.record).map_err(|_| fmt::Error)?;
         writeln!(out, "Record\n{}", indented(&record))

@@ -32,6 +32,7 @@ pub fn prove(sources: &Sources, stages: &Stages) -> Result<RuleSet, Vec<RuleErro
         }));
         if rule.action == Action::Filter {
             errors.extend(unproven_blocks(rule, stages));
+            errors.extend(rented_hosts(rule, stages));
             errors.extend(canaries.iter().filter_map(|canary| spare(rule, canary, stages).err()));
         }
     }
@@ -74,6 +75,24 @@ fn unproven_blocks(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
             rule: Some(rule.id.clone()),
             key: Some(format!("any[{at}]")),
             message: "no example with `match = true` shows this block".to_owned(),
+            source_line: None,
+        })
+        .collect()
+}
+
+/// A public suffix is a place where strangers live: `github.io`, `cloudfront.net`, `co.uk`.
+fn rented_hosts(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
+    let conditions = rule.any.iter().flatten().chain(&rule.all);
+    conditions
+        .flat_map(Condition::parents)
+        .filter(|host| stages.is_public_suffix(host))
+        .map(|host| RuleError {
+            file: rule.file.clone(),
+            line: Some(rule.line),
+            column: None,
+            rule: Some(rule.id.clone()),
+            key: None,
+            message: format!("anybody may have a name under `{host}`; name the hosts themselves"),
             source_line: None,
         })
         .collect()

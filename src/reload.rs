@@ -92,12 +92,11 @@ impl Reloader {
                 self.rules.store(rules.clone());
                 self.metrics.installed(&rules);
                 self.metrics.reloaded.inc();
+                let (hash, count) = (rules.hash(), rules.rules().len());
                 if is_new {
-                    tracing::info!(
-                        hash = rules.hash(),
-                        rules = rules.rules().len(),
-                        "rules installed"
-                    );
+                    tracing::info!(hash, rules = count, "rules installed");
+                } else {
+                    tracing::info!(hash, rules = count, "rules read again; nothing has changed");
                 }
                 Ok(rules)
             }
@@ -107,6 +106,16 @@ impl Reloader {
                 tracing::error!("rules not installed, the old ones stay: {error}");
                 Err(error)
             }
+        }
+    }
+
+    /// Installs what has changed between the start and the watch.
+    fn catch_up(&self) {
+        let is_new = load(self.folder.as_deref(), &self.stages)
+            .is_ok_and(|rules| rules.hash() != self.rules.load().hash());
+        if is_new {
+            // Told in the log and in the metrics.
+            let _ = self.reload();
         }
     }
 
@@ -133,7 +142,7 @@ impl Reloader {
         std::thread::Builder::new()
             .name("cspipe-reload".to_owned())
             .spawn(move || {
-                let _ = reloader.reload();
+                reloader.catch_up();
                 while changes.recv().is_ok() {
                     // Editors write, rename and touch; the last of it counts.
                     loop {

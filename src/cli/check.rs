@@ -67,15 +67,22 @@ fn print_errors(errors: &[RuleError]) {
 }
 
 fn summary(rules: &RuleSet) -> String {
-    let (deciding, observing) = rules.counts();
+    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let counts = rules.counts(today);
     let examples: usize = rules.rules().iter().map(|rule| rule.examples.len()).sum();
     let mut text = format!(
-        "settings: right\nrules: {} from {}, hash {}; {deciding} decide, {observing} observe; \
-         {examples} examples hold\n",
+        "settings: right\nrules: {} from {}, hash {}; {} decide, {} observe, {} \
+         are past their date; {examples} examples hold\n",
         rules.rules().len(),
         rules.origin(),
         rules.hash(),
+        counts.deciding,
+        counts.observing,
+        counts.expired,
     );
+    for rule in rules.rules().iter().filter(|rule| rule.has_expired(today)) {
+        text.push_str(&format!("  `{}` only observes since its date\n", rule.id));
+    }
     for (reason, count) in by_reason(rules) {
         text.push_str(&format!("  {count:4} {reason}\n"));
     }

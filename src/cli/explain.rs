@@ -5,7 +5,7 @@ use clap::Args;
 use cspipe::report::Delivery;
 use cspipe::{app, explain, http, reload};
 use jiff::Timestamp;
-use std::io::Read;
+use std::io::{IsTerminal, Read};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -34,6 +34,11 @@ pub fn run(arguments: &ExplainArgs) -> ExitCode {
         Ok(body) => body,
         Err(message) => return wrong(&message),
     };
+    if body.starts_with(b"POST ") {
+        return wrong(
+            &"this is a whole request; give its body only, and --path for its first line",
+        );
+    }
     let (path, query_of_path) = match arguments.path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (arguments.path.as_str(), None),
@@ -80,6 +85,9 @@ fn read(file: Option<&Path>) -> Result<Vec<u8>, String> {
             std::fs::read(path).map_err(|error| format!("cannot read {}: {error}", path.display()))
         }
         _ => {
+            if std::io::stdin().is_terminal() {
+                eprintln!("paste a report, then press Ctrl-D");
+            }
             let mut body = Vec::new();
             std::io::stdin()
                 .read_to_end(&mut body)

@@ -19,7 +19,7 @@ use tracing_subscriber::EnvFilter;
 /// Takes the violation reports that browsers send under a Content Security Policy, makes sense of
 /// them, filters the noise for stated reasons, and stores what is left.
 #[derive(Debug, Parser)]
-#[command(name = "cspipe", version = version(), about, after_help = EXAMPLES)]
+#[command(name = "cspipe", version = version(), after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -34,6 +34,13 @@ impl Domains {
         Ok(Self { list })
     }
 
+    /// Whether anybody may register, or rent, names under this host.
+    pub fn is_public_suffix(&self, host: &str) -> bool {
+        self.list
+            .suffix(host.as_bytes())
+            .is_some_and(|suffix| suffix.is_known() && suffix.as_bytes() == host.as_bytes())
+    }
+
     /// The registrable domain; the host itself where it has none: IP addresses, single labels
     /// and public suffixes. That is a "site" in HTML section 7.1.1.
     pub fn registrable<'h>(&self, location: &'h Location<'_>) -> &'h str {

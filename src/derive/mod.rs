@@ -128,6 +128,11 @@ impl Deriver {
         }
     }
 
+    /// Whether anybody may register, or rent, names under this host.
+    pub fn is_public_suffix(&self, host: &str) -> bool {
+        self.domains.is_public_suffix(host)
+    }
+
     /// The application that a delivery is for, where nothing else is asked of it.
     pub fn app_name<'v>(&self, delivery: &Delivery<'v>) -> Cow<'v, str> {
         app_name(delivery, &Smuggled::read(delivery.query, &self.settings))

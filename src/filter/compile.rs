@@ -5,6 +5,7 @@ use super::field::{Field, Subject};
 use super::file::{self, Override};
 use super::index::Index;
 use super::rule::{Action, Mode, Rule};
+use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 
@@ -26,6 +27,14 @@ pub struct RuleSet {
     index: Index,
     hash: String,
     origin: String,
+}
+
+/// Rules by what they do today.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    pub deciding: usize,
+    pub observing: usize,
+    pub expired: usize,
 }
 
 impl RuleSet {
@@ -191,9 +200,16 @@ fn hash(sources: &Sources) -> String {
 }
 
 impl RuleSet {
-    /// How many rules decide, and how many are on trial by their own word.
-    pub fn counts(&self) -> (usize, usize) {
-        let observing = self.rules.iter().filter(|rule| rule.mode == Mode::Observe).count();
-        (self.rules.len() - observing, observing)
+    /// How many rules decide today, are on trial by their own word, and are past their date.
+    pub fn counts(&self, today: Date) -> Counts {
+        let mut counts = Counts::default();
+        for rule in &self.rules {
+            *match (rule.has_expired(today), rule.mode) {
+                (true, _) => &mut counts.expired,
+                (false, Mode::Observe) => &mut counts.observing,
+                (false, Mode::Enforce) => &mut counts.deciding,
+            } += 1;
+        }
+        counts
     }
 }

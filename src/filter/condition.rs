@@ -60,6 +60,17 @@ impl Condition {
     }
 }
 
+impl Condition {
+    /// The hosts that it takes together with everything under them.
+    pub fn parents(&self) -> impl Iterator<Item = &str> {
+        let under = match &self.test {
+            Test::Words { under, .. } => Some(under),
+            _ => None,
+        };
+        under.into_iter().flatten().map(|host| &**host)
+    }
+}
+
 impl Test {
     fn holds_for(&self, text: &str) -> bool {
         match self {

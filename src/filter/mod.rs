@@ -26,7 +26,7 @@ mod shipped;
 mod tests;
 mod toml;
 
-pub use compile::{RuleSet, Sources};
+pub use compile::{Counts, RuleSet, Sources};
 pub use condition::Condition;
 pub use error::RuleError;
 pub use example::{Canary, Example, canaries};

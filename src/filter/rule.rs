@@ -84,7 +84,12 @@ impl Rule {
 
     /// Whether the rule only shows what it would do.
     pub fn is_on_trial(&self, today: Date) -> bool {
-        self.mode == Mode::Observe || self.expires.is_some_and(|expires| today >= expires)
+        self.mode == Mode::Observe || self.has_expired(today)
+    }
+
+    /// Whether the rule's last day is over.
+    pub fn has_expired(&self, today: Date) -> bool {
+        self.expires.is_some_and(|expires| today >= expires)
     }
 }
 

@@ -60,8 +60,8 @@ pub struct Apps {
     /// The names that may report when `closed`.
     #[serde(deserialize_with = "app_names")]
     pub known: Vec<String>,
-    /// The names that are answered with 410 for ever. Chromium then forgets the endpoint and
-    /// never comes back, so that a name put here by mistake is not easily taken back.
+    /// The names that are answered with 410 for ever. Chromium then forgets an endpoint that
+    /// `Report-To` gave it, so that a name put here by mistake is not easily taken back.
     #[serde(deserialize_with = "app_names")]
     pub retired: Vec<String>,
 }

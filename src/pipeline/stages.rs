@@ -59,6 +59,11 @@ impl Stages {
         )
     }
 
+    /// Whether anybody may register, or rent, names under this host.
+    pub fn is_public_suffix(&self, host: &str) -> bool {
+        self.deriver.is_public_suffix(host)
+    }
+
     pub fn app_name<'v>(&self, delivery: &Delivery<'v>) -> Cow<'v, str> {
         self.deriver.app_name(delivery)
     }

@@ -1,7 +1,7 @@
 //! Defaults, file, environment, flags: in this order, the later winning.
 
 use super::Settings;
-use figment::error::Kind;
+use figment::error::{Actual, Kind};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider, providers::Env, providers::Serialized};
 use std::net::SocketAddr;
@@ -52,6 +52,7 @@ pub fn load(flags: &Flags) -> Result<Settings, SettingsError> {
     check_variables()?;
     figment = figment
         .merge(Env::prefixed(PREFIX).filter(|key| key.as_str().contains("__")).split("__"))
+        .merge(Env::raw().only(&["CSPIPE_LOG"]).map(|_| "log".into()))
         .merge(FlagValues(flags));
     let settings: Settings = figment.extract().map_err(|error| invalid(&error))?;
     // What no value alone can get wrong.
@@ -84,10 +85,24 @@ fn invalid(error: &figment::Error) -> SettingsError {
         Some(metadata) => metadata.name.to_string(),
         None => "settings".to_owned(),
     };
-    let key = if path.is_empty() { String::new() } else { format!("key `{path}`: ") };
+    // The variable's name says it already.
+    let is_variable = source_name.starts_with("environment variable");
+    let key =
+        if path.is_empty() || is_variable { String::new() } else { format!("key `{path}`: ") };
     let message = match &error.kind {
         Kind::UnknownField(_, known) => format!("no such setting; there are {}", known.join(", ")),
+        Kind::InvalidType(found @ (Actual::Unsigned(_) | Actual::Signed(_)), expected)
+            if expected.contains("string") =>
+        {
+            format!("expected a text such as \"30d\" or \"64 KiB\", found {found}")
+        }
+        Kind::InvalidType(found @ Actual::Str(_), expected) if expected.contains("sequence") => {
+            format!("expected a list such as [\"shop\", \"blog\"], found {found}")
+        }
         Kind::InvalidType(found, expected) => format!("expected {expected}, found {found}"),
+        Kind::UnknownVariant(found, known) => {
+            format!("`{found}` is not allowed; there are {}", known.join(", "))
+        }
         // The words of the library for sizes say little.
         Kind::InvalidValue(found, expected) => {
             let expected = expected.replace("parsable string", "a size such as \"64 KiB\"");

@@ -2,6 +2,7 @@
 #![allow(dead_code, reason = "no test file uses all of it")]
 
 pub mod edge;
+pub mod process;
 
 use arc_swap::ArcSwap;
 use cspipe::pipeline::{self, Pipeline, Stages};

@@ -1,0 +1,160 @@
+//! What a rule must show before it may judge.
+
+mod support;
+
+use cspipe::filter::{self, RuleError, Sources};
+use cspipe::proof::prove;
+use support::stages;
+
+/// Proves a filter rule with these lines; examples included.
+fn errors(lines: &str) -> Vec<RuleError> {
+    let head = "format = 1\n[[rule]]\nid = \"r\"\ntitle = \"t\"\nreason = \"site\"\naction = \"filter\"\nevidence = [\"seen\"]";
+    let sources = Sources {
+        files: vec![("r.toml".to_owned(), format!("{head}\n{lines}"))],
+        ..Sources::default()
+    };
+    prove(&sources, &stages()).err().unwrap_or_default()
+}
+
+/// Examples for a rule about `ads.example`.
+const EXAMPLES: &str = r#"
+[[rule.example]]
+match = true
+report = { blocked-uri = "https://ads.example/x.js", effective-directive = "script-src" }
+[[rule.example]]
+match = false
+why = "a lookalike"
+report = { blocked-uri = "https://ads.example.evil.test/x.js" }
+[[rule.example]]
+match = false
+why = "a neighbour"
+report = { blocked-uri = "https://shop.example/x.js" }
+"#;
+
+#[test]
+fn a_rule_whose_examples_hold_is_proven() {
+    assert_eq!(
+        errors(&format!("[rule.all]\nblocked_host = {{ is = \"ads.example\" }}\n{EXAMPLES}")),
+        []
+    );
+}
+
+#[test]
+fn the_shipped_rules_are_proven() {
+    assert!(prove(&filter::shipped(), &stages()).is_ok());
+}
+
+#[test]
+fn what_is_not_proven_is_told() {
+    let rows = [
+        (
+            "must match",
+            "blocked_host = { is = \"ad.example\" }",
+            Some(11),
+            "does not match this example, and should. Here blocked_host is `ads.example`",
+        ),
+        (
+            "must not match",
+            "blocked_host = { in = [\"ads.example\", \"shop.example\"] }",
+            Some(18),
+            "should not: a neighbour",
+        ),
+        (
+            "canary",
+            "blocked_scheme = { in = [\"https\", \"data\"] }",
+            Some(2),
+            "would filter the canary `data-image`",
+        ),
+        (
+            "canary of inline code",
+            "blocked_keyword = { is = \"inline\" }",
+            Some(2),
+            "may_match_canary = [\"bare-inline-script\"]",
+        ),
+        (
+            "canary whatever the app",
+            "blocked_host = { is = \"ads.example\" }\nviolation_type = { is = \"nix\" }",
+            Some(10),
+            "is no violation_type",
+        ),
+        (
+            "public suffix",
+            "blocked_host = { under = [\"ads.example\", \"co.uk\"] }",
+            Some(2),
+            "anybody may have a name under `co.uk`",
+        ),
+        (
+            "rented suffix",
+            "blocked_host = { under = [\"ads.example\", \"cloudfront.net\"] }",
+            Some(2),
+            "anybody may have a name under `cloudfront.net`",
+        ),
+    ];
+    for (what, condition, line, message) in rows {
+        let errors = errors(&format!("[rule.all]\n{condition}\n{EXAMPLES}"));
+        let found =
+            errors.iter().any(|error| error.line == line && error.message.contains(message));
+        assert!(found, "{what}: {errors:#?}");
+    }
+}
+
+#[test]
+fn a_canary_may_be_matched_by_name_only() {
+    let rule = |names: &str| {
+        format!(
+            "apps = [\"shop\"]\nmay_match_canary = [{names}]\n[rule.all]\nblocked_host = {{ is = \"googletagmanager.com\" }}\n{}",
+            EXAMPLES
+                .replace("https://ads.example/", "https://www.googletagmanager.com/")
+                .replace("match = true", "match = true\napp = \"shop\"")
+        )
+    };
+    assert_eq!(errors(&rule("\"big-host-googletagmanager\"")), []);
+    let refused = errors(&rule("\"eval\""));
+    assert!(refused[0].message.contains("`big-host-googletagmanager`"), "{refused:?}");
+}
+
+#[test]
+fn every_block_needs_an_example() {
+    let lines = "[[rule.any]]\nblocked_host = { is = \"ads.example\" }\n[[rule.any]]\nblocked_host = { is = \"other.example\" }";
+    let errors = errors(&format!("{lines}\n{EXAMPLES}"));
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert_eq!(errors[0].key.as_deref(), Some("any[1]"));
+}
+
+/// Each was a rule of a public list, and hid what it should have shown.
+#[test]
+fn defects_of_public_lists_are_refused() {
+    let rows = [
+        (
+            "a prefix that no URL begins with",
+            "blocked_host = { is = \"http://localhost\" }",
+            "is no host",
+        ),
+        ("a path that is thrown away", "blocked_host = { is = \"*/example.js\" }", "is no host"),
+        (
+            "two values joined by a missing comma",
+            "blocked_scheme = { is = \"chromeinvokeimmediatechromenull://\" }",
+            "is no scheme",
+        ),
+        (
+            "an empty value that matches everything",
+            "user_agent = { starts = \"\" }",
+            "would match everything",
+        ),
+        (
+            "a regular expression over the whole URL",
+            "blocked_uri = { regex = \"^https?://.*pinterest\" }",
+            "unknown field",
+        ),
+        ("a literal asterisk", "blocked_host = { under = \"*.capgemini.com\" }", "is no host"),
+        (
+            "a sample, which an attacker writes",
+            "sample = { contains = \"lastpass\" }",
+            "which an attacker writes",
+        ),
+    ];
+    for (what, condition, message) in rows {
+        let errors = errors(&format!("[rule.all]\n{condition}\n{EXAMPLES}"));
+        assert!(errors.iter().any(|error| error.message.contains(message)), "{what}: {errors:#?}");
+    }
+}
