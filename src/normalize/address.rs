@@ -25,12 +25,10 @@ pub fn place<'b>(
     settings: &Settings,
     repairs: &mut Repairs,
 ) -> Option<Address<'b>> {
-    if keep == Keep::Drop {
-        return None;
-    }
+    let blank = |letter: char| letter.is_whitespace() || letter.is_control();
     let address = match text? {
-        Cow::Borrowed(text) => parse(text.trim(), role, keep)?,
-        Cow::Owned(text) => into_owned(parse(text.trim(), role, keep)?),
+        Cow::Borrowed(text) => parse(text.trim_matches(blank), role, keep)?,
+        Cow::Owned(text) => into_owned(parse(text.trim_matches(blank), role, keep)?),
     };
     // `#top` alone: nothing of it may be kept.
     Some(limit(address, settings, repairs)).filter(|address| !address.text().is_empty())
@@ -63,12 +61,13 @@ fn parse(text: &str, role: Role, keep: Keep) -> Option<Address<'_>> {
     }
 }
 
-/// `localhost:8080` and `example.com:443/x` are hosts, `chrome-extension:2:248774` is none.
+/// `localhost:8080` and `example.com:443/x` are hosts; `tel:110` and `chrome-extension:2:248774`
+/// are none.
 fn is_host_with_port(scheme: &str, rest: &str) -> bool {
-    let port = rest.split('/').next().unwrap_or(rest);
+    let port = rest.split(['/', '?', '#']).next().unwrap_or(rest);
     !port.is_empty()
         && port.bytes().all(|byte| byte.is_ascii_digit())
-        && scheme_kind(&scheme.to_ascii_lowercase()) == SchemeKind::Other
+        && (scheme.contains('.') || scheme.eq_ignore_ascii_case("localhost"))
 }
 
 /// A URL that is not of the network.
@@ -96,7 +95,7 @@ fn with_scheme<'b>(
         scheme_kind(&scheme) == SchemeKind::Extension || &*scheme == "android-app";
     let text = match rest.strip_prefix("//") {
         Some(authority_and_path) if names_its_owner && !authority_and_path.is_empty() => {
-            Cow::Owned(format!("{scheme}://{}", scrub::package(authority_and_path)))
+            Cow::Owned(format!("{scheme}://{}", scrub::package(authority_and_path, keep)))
         }
         // Without its colon it would be taken for a host or a label when it is read again.
         _ if !is_bare_scheme(&scheme, role) => Cow::Owned(format!("{scheme}:")),
@@ -171,7 +170,7 @@ fn location<'b>(text: &'b str, parts: UrlParts<'b>, keep: Keep) -> Location<'b> 
     let UrlParts { scheme, host, port, path, query, canonical_len } = parts;
     let (path, query) = match keep {
         Keep::Keep => (path, query),
-        Keep::Scrub | Keep::Drop => {
+        Keep::Scrub => {
             (scrub::path(path), query.and_then(|query| scrub::query(&query).map(Cow::Owned)))
         }
         Keep::Origin => (Cow::Borrowed(""), None),

@@ -27,7 +27,10 @@ pub fn blocked<'b>(
     let Some(text) = text else {
         return absent(context);
     };
-    if let Some(blocked) = keyword(text.trim(), context) {
+    // Nothing behind these is ever kept, so it must not decide either.
+    let word = text.split(['?', '#']).next().unwrap_or(&text);
+    let blank = |letter: char| letter.is_whitespace() || letter.is_control();
+    if let Some(blocked) = keyword(word.trim_matches(blank), context) {
         return blocked;
     }
     let text = absolute(text, context.document);
@@ -77,11 +80,9 @@ fn blank(context: &Context<'_, '_>) -> Blocked<'static> {
     match directive.base() {
         Directive::StyleSrc => Blocked::Inline,
         Directive::ScriptSrc | Directive::DefaultSrc => {
-            if is_eval(directive, context) {
-                Blocked::Eval
-            } else {
-                Blocked::Inline
-            }
+            // Elements and attributes are never evaluated (CSP3 section 6.1).
+            let may_be_eval = directive == directive.base();
+            if may_be_eval && is_eval(directive, context) { Blocked::Eval } else { Blocked::Inline }
         }
         _ => Blocked::Unknown,
     }

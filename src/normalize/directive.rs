@@ -56,11 +56,11 @@ fn phrase(text: &str) -> Option<Hint> {
 /// WebKit captured so); Firefox 23 to 32 print ports and wildcards into them
 /// (`script-src https://:443 https://*:*`), which go with the rest.
 fn name<'b>(text: &str) -> Option<DirectiveName<'b>> {
-    let word = text.split_ascii_whitespace().next()?;
+    let word = text.split_ascii_whitespace().next()?.trim_end_matches([';', ',']);
     if let Some(directive) = Directive::from_name(word) {
         return Some(DirectiveName::Known(directive));
     }
-    let is_name = word.len() <= MAX_UNKNOWN
+    let is_name = (1..=MAX_UNKNOWN).contains(&word.len())
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     is_name.then(|| DirectiveName::Unknown(Cow::Owned(word.to_ascii_lowercase())))
 }

@@ -21,7 +21,7 @@ mod settings;
 mod tests;
 
 pub use other::normalize_other;
-pub use settings::{Keep, Settings};
+pub use settings::{Keep, KeepReferrer, KeepText, Settings};
 
 use crate::report::{Disposition, RawReport, Repair, Repairs, Violation, Wire};
 use address::Role;
@@ -35,7 +35,8 @@ pub fn normalize<'b>(raw: RawReport<'b>, settings: &Settings) -> Violation<'b> {
     let page = document_text(raw.document_uri, raw.request, raw.envelope_url);
     let document = place(page, Role::Document, settings.document);
     let source = place(raw.source_file, Role::Source, settings.source);
-    let referrer = place(raw.referrer, Role::Source, settings.referrer);
+    let referrer =
+        settings.referrer.of_url().and_then(|keep| place(raw.referrer, Role::Source, keep));
 
     let directives = directive::directives(
         raw.violated_directive.as_deref(),

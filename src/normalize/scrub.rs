@@ -4,12 +4,12 @@
 //! section 8.2), and pages put tokens into paths. Everything here replaces a secret with `*`;
 //! scrubbing twice is the same as once.
 
-use super::settings::Keep;
+use super::settings::{Keep, KeepText};
 use std::borrow::Cow;
 
 /// Masks the segments of a URL's path that look like secrets.
 pub fn path(path: Cow<'_, str>) -> Cow<'_, str> {
-    if !path.split('/').any(|segment| needs_mask(segment) || segment.contains(';')) {
+    if !path.split('/').any(|segment| needs_mask(segment) || segment.contains([';', '='])) {
         return path;
     }
     let mut masked = String::with_capacity(path.len());
@@ -18,15 +18,17 @@ pub fn path(path: Cow<'_, str>) -> Cow<'_, str> {
             masked.push('/');
         }
         // `/cart;jsessionid=1A2B`: a parameter of the segment (RFC 3986 section 3.3).
-        let (name, parameters) = match segment.split_once(';') {
-            Some((name, parameters)) => (name, Some(parameters)),
-            None => (segment, None),
-        };
-        mask_segment(name, &mut masked);
-        for parameter in parameters.into_iter().flat_map(|parameters| parameters.split(';')) {
-            let name = parameter.split('=').next().unwrap_or(parameter);
-            masked.push(';');
-            masked.push_str(if is_plain_name(name) { name } else { "*" });
+        for (at, part) in segment.split(';').enumerate() {
+            if at > 0 {
+                masked.push(';');
+            }
+            match part.split_once('=') {
+                Some((name, _)) => {
+                    masked.push_str(if is_plain_name(name) { name } else { "*" });
+                    masked.push_str("=*");
+                }
+                None => mask_segment(part, &mut masked),
+            }
         }
     }
     Cow::Owned(masked)
@@ -39,27 +41,47 @@ pub fn query(query: &str) -> Option<String> {
     (!names.is_empty()).then_some(names)
 }
 
+/// Writes `name=&other=`: that a value was there shows, and what it was does not. A word without
+/// an equals sign may be a value itself, and is kept only when it is a plain word.
 fn push_names(out: &mut String, query: &str) {
     let pairs = query.split('&').filter(|pair| !pair.is_empty()).take(MAX_NAMES);
     for (at, pair) in pairs.enumerate() {
-        let name = pair.split('=').next().unwrap_or(pair);
         if at > 0 {
             out.push('&');
         }
-        out.push_str(if is_plain_name(name) { name } else { "*" });
+        let name = pair.split('=').next().unwrap_or(pair);
+        let name = name.split("%3D").next().and_then(|name| name.split("%3d").next()).unwrap_or("");
+        if name.len() < pair.len() {
+            out.push_str(if is_plain_name(name) { name } else { "*" });
+            out.push('=');
+        } else {
+            out.push_str(if is_plain_word(pair) { pair } else { "*" });
+        }
     }
+}
+
+/// A flag such as `?wsdl`.
+fn is_plain_word(word: &str) -> bool {
+    word == "*"
+        || word.len() <= 20
+            && word.bytes().all(|byte| byte.is_ascii_lowercase() || matches!(byte, b'_' | b'-'))
 }
 
 /// The authority and path of an extension's URL. Firefox and Safari make the authority anew for
 /// each installation, so that it would name the person.
-pub fn package(rest: &str) -> String {
+pub fn package(rest: &str, keep: Keep) -> String {
     let rest = rest.split(['?', '#']).next().unwrap_or(rest);
     let (authority, file) = match rest.find('/') {
         Some(at) => rest.split_at(at),
         None => (rest, ""),
     };
-    let authority = if is_uuid(authority) { "*" } else { authority };
-    format!("{authority}{}", path(Cow::Borrowed(file)))
+    let host = authority.rsplit('@').next().unwrap_or(authority);
+    let host = if is_uuid(host) { "*" } else { host };
+    match keep {
+        Keep::Keep => format!("{host}{file}"),
+        Keep::Scrub => format!("{host}{}", path(Cow::Borrowed(file))),
+        Keep::Origin => host.to_owned(),
+    }
 }
 
 /// A text that is no URL: nothing behind a question mark or a hash, no secrets before them.
@@ -68,17 +90,35 @@ pub fn label(text: &str, keep: Keep) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let text = text.split(['?', '#']).next().unwrap_or(text).trim_end();
-    // User info of a URL that does not parse.
-    let text = match (text.find("://"), text.rfind('@')) {
-        (Some(scheme_end), Some(at)) if at > scheme_end => {
-            Cow::Owned(format!("{}://{}", &text[..scheme_end], &text[at + 1..]))
+    if let Some(scheme_end) = text.find("://") {
+        if keep == Keep::Origin {
+            return Cow::Borrowed(&text[..scheme_end + 3]);
         }
-        _ => Cow::Borrowed(text),
-    };
-    match text {
-        Cow::Borrowed(text) => trimmed(words(text)),
-        Cow::Owned(text) => Cow::Owned(words(&text).trim().to_owned()),
+        // User info of a URL that does not parse.
+        if let Some(at) = text.rfind('@').filter(|at| *at > scheme_end) {
+            let kept = format!("{}://{}", &text[..scheme_end], &text[at + 1..]);
+            return Cow::Owned(words(&kept).trim().to_owned());
+        }
+    } else if keep == Keep::Origin && text.contains(['/', '\\']) {
+        // A path, of which nothing but its being there may be kept.
+        return Cow::Borrowed("*");
     }
+    trimmed(words(text))
+}
+
+/// A text of a report of another type: as it is, but for secrets and the queries of URLs in it.
+pub fn prose(text: &str) -> String {
+    let mut kept = String::with_capacity(text.len());
+    for part in text.split_inclusive(char::is_whitespace) {
+        let word = part.trim_end();
+        if word.contains('?') && word.contains('/') {
+            kept.push_str(&label(word, Keep::Scrub));
+            kept.push_str(&part[word.len()..]);
+        } else {
+            kept.push_str(part);
+        }
+    }
+    words(&kept).into_owned()
 }
 
 /// Without the blanks that control characters at the ends have become.
@@ -90,11 +130,11 @@ fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 /// A sample of code, without secrets and control characters. It is text of an attacker's choice.
-pub fn sample(sample: Cow<'_, str>, keep: Keep) -> Option<Cow<'_, str>> {
+pub fn sample(sample: Cow<'_, str>, keep: KeepText) -> Option<Cow<'_, str>> {
     match keep {
-        Keep::Keep => Some(sample),
-        Keep::Drop | Keep::Origin => None,
-        Keep::Scrub => Some(match sample {
+        KeepText::Keep => Some(sample),
+        KeepText::Drop => None,
+        KeepText::Scrub => Some(match sample {
             Cow::Borrowed(sample) => words(sample),
             Cow::Owned(sample) => Cow::Owned(words(&sample).into_owned()),
         }),
@@ -103,11 +143,11 @@ pub fn sample(sample: Cow<'_, str>, keep: Keep) -> Option<Cow<'_, str>> {
 
 /// A policy without its nonces, which differ for each page view, and without the secrets in its
 /// own `report-uri`.
-pub fn policy(policy: Cow<'_, str>, keep: Keep) -> Option<Cow<'_, str>> {
+pub fn policy(policy: Cow<'_, str>, keep: KeepText) -> Option<Cow<'_, str>> {
     match keep {
-        Keep::Keep => return Some(policy),
-        Keep::Drop | Keep::Origin => return None,
-        Keep::Scrub => {}
+        KeepText::Keep => return Some(policy),
+        KeepText::Drop => return None,
+        KeepText::Scrub => {}
     }
     let mut masked = String::new();
     let mut copied = 0;
@@ -119,7 +159,8 @@ pub fn policy(policy: Cow<'_, str>, keep: Keep) -> Option<Cow<'_, str>> {
             .is_some_and(|name| name.eq_ignore_ascii_case("report-uri"));
         for token in directive.split_ascii_whitespace() {
             let is_nonce = token.get(..7).is_some_and(|head| head.eq_ignore_ascii_case("'nonce-"));
-            if !(is_nonce || is_report_uri && has_secret(token)) {
+            let is_url = is_report_uri || token.contains("://");
+            if !(is_nonce || is_url && has_secret(token)) {
                 continue;
             }
             if masked.is_empty() {
@@ -144,7 +185,7 @@ pub fn policy(policy: Cow<'_, str>, keep: Keep) -> Option<Cow<'_, str>> {
 
 /// Whether anything of an endpoint's URL may have to be masked.
 fn has_secret(endpoint: &str) -> bool {
-    endpoint.contains(['?', '#', '@', ';']) || endpoint.split('/').any(needs_mask)
+    endpoint.contains(['?', '#', '@', ';', '=']) || endpoint.split('/').any(needs_mask)
 }
 
 /// Writes the URL of a report endpoint, absolute or relative, without its secrets.
@@ -177,6 +218,38 @@ fn push_endpoint(out: &mut String, url: &str) {
 
 /// Masks the words of a free text that look like secrets, and blanks control characters.
 fn words(text: &str) -> Cow<'_, str> {
+    match mask_cards(text) {
+        Some(masked) => Cow::Owned(mask_words(&masked).into_owned()),
+        None => mask_words(text),
+    }
+}
+
+/// Masks 13 to 19 digits in groups with single blanks or hyphens between: card numbers.
+fn mask_cards(text: &str) -> Option<String> {
+    let is_part = |letter: char| letter.is_ascii_digit() || matches!(letter, ' ' | '-');
+    let digits = |run: &str| run.bytes().filter(u8::is_ascii_digit).count();
+    let inner = |run: &str| run.trim_matches([' ', '-']).to_owned();
+    let is_card = |run: &str| {
+        let run = inner(run);
+        (13..=19).contains(&digits(&run)) && !run.contains("  ") && run.len() > digits(&run)
+    };
+    if !text.split(|letter| !is_part(letter)).any(is_card) {
+        return None;
+    }
+    let mut masked = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find(is_part) {
+        let len = rest[start..].find(|letter| !is_part(letter)).unwrap_or(rest.len() - start);
+        let run = &rest[start..start + len];
+        masked.push_str(&rest[..start]);
+        masked.push_str(&if is_card(run) { run.replace(&inner(run), "*") } else { run.to_owned() });
+        rest = &rest[start + len..];
+    }
+    masked.push_str(rest);
+    Some(masked)
+}
+
+fn mask_words(text: &str) -> Cow<'_, str> {
     let is_word = |letter: char| letter.is_ascii_alphanumeric() || "_-@.%+".contains(letter);
     let is_control = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
     let secret = |word: &str| looks_secret(word) || digits_in_a_row(word) >= MAX_DIGITS;
@@ -221,7 +294,8 @@ fn mask_segment(segment: &str, masked: &mut String) {
     masked.push('*');
     if let Some((_, extension)) = segment.rsplit_once('.')
         && (1..=5).contains(&extension.len())
-        && extension.bytes().all(|byte| byte.is_ascii_lowercase())
+        && extension.starts_with(|first: char| first.is_ascii_lowercase())
+        && extension.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit())
         && !is_mail(segment)
         && !segment.starts_with(WEB_TOKEN)
     {
@@ -234,21 +308,29 @@ fn needs_mask(segment: &str) -> bool {
     looks_secret(segment) || digits_in_a_row(segment) >= MAX_DIGITS || is_card_number(segment)
 }
 
-/// Four groups of four digits, or what else makes up 13 to 19 digits with hyphens between.
+/// Four groups of four digits, or what else makes up 13 to 19 digits with hyphens or blanks
+/// between.
 fn is_card_number(segment: &str) -> bool {
-    segment.split(|letter: char| !(letter.is_ascii_digit() || letter == '-')).any(|run| {
-        let digits = run.bytes().filter(u8::is_ascii_digit).count();
-        (13..=19).contains(&digits)
-    })
+    let plain = segment.contains('%').then(|| segment.replace("%20", "-"));
+    let segment = plain.as_deref().unwrap_or(segment);
+    segment.split(|letter: char| !(letter.is_ascii_digit() || matches!(letter, '-' | '+'))).any(
+        |run| {
+            let digits = run.bytes().filter(u8::is_ascii_digit).count();
+            (13..=19).contains(&digits)
+        },
+    )
 }
 
-/// A mail address, a JSON web token, a UUID, or twenty letters and digits without sense.
+/// A mail address, user info, a JSON web token, a key with a known prefix, a UUID, or letters and
+/// digits without sense.
 fn looks_secret(word: &str) -> bool {
     if word.len() < 3 {
         return false;
     }
     is_mail(word)
+        || is_user_info(word)
         || word.starts_with(WEB_TOKEN)
+        || KEY_PREFIXES.iter().any(|prefix| word.starts_with(prefix))
         || is_uuid(word)
         || word
             .split(|letter: char| {
@@ -257,12 +339,33 @@ fn looks_secret(word: &str) -> bool {
             .any(is_random)
 }
 
+/// `anna@example.org`, encoded once or twice. `vue@3.4`, `logo@2x.png` and `react@18.production`
+/// are versions and sizes.
 fn is_mail(word: &str) -> bool {
-    let at = word
-        .find('@')
-        .map(|at| (at, 1))
-        .or_else(|| word.as_bytes().windows(3).position(|three| three == b"%40").map(|at| (at, 3)));
-    at.is_some_and(|(at, len)| at > 0 && word[at + len..].contains('.'))
+    ["@", "%40", "%2540"].into_iter().any(|sign| {
+        let Some((name, host)) = word.split_once(sign) else { return false };
+        let end = host
+            .find(|letter: char| !(letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-')))
+            .unwrap_or(host.len());
+        let Some((parent, last)) = host[..end].trim_end_matches('.').rsplit_once('.') else {
+            return false;
+        };
+        let is_top = last.len() >= 2 && last.bytes().all(|byte| byte.is_ascii_alphabetic());
+        let is_version = parent.starts_with(|first: char| first.is_ascii_digit())
+            && !matches!(last, "com" | "net" | "org" | "cn");
+        !name.is_empty()
+            && !parent.is_empty()
+            && is_top
+            && !is_version
+            && !FILE_ENDINGS.contains(&last)
+    })
+}
+
+/// `user:password@`, wherever it stands.
+fn is_user_info(word: &str) -> bool {
+    word.split_once('@').is_some_and(|(before, _)| {
+        before.split_once(':').is_some_and(|(_, secret)| !secret.is_empty())
+    })
 }
 
 /// 8-4-4-4-12 hexadecimal digits.
@@ -274,25 +377,42 @@ fn is_uuid(word: &str) -> bool {
         })
 }
 
-/// At least twenty letters and digits in a row with digits strewn in, or the same with hyphens
-/// and underscores when letters and digits take turns: base64 and hexadecimal look like this,
-/// titles of articles and names of classes do not.
+/// Text that no person wrote.
+///
+/// Sixteen hexadecimal digits; or at least twenty letters and digits in a row with digits strewn
+/// in, or with small and capital letters taking turns; or the same with hyphens and underscores
+/// between. Titles of articles, names of classes and versions of files look otherwise: their
+/// digits stand at the ends of words, and their small letters in rows.
 fn is_random(run: &str) -> bool {
-    if run.len() < MIN_RANDOM {
+    run.split(['-', '_']).any(|part| is_hexadecimal(part) || is_mixed(part))
+        || run.len() >= MIN_RANDOM && digit_letter_turns(run) >= 3
+}
+
+fn is_hexadecimal(part: &str) -> bool {
+    part.len() >= MIN_HEXADECIMAL
+        && part.bytes().all(|byte| byte.is_ascii_hexdigit())
+        && part.bytes().any(|byte| byte.is_ascii_digit())
+        && part.bytes().any(|byte| byte.is_ascii_alphabetic())
+}
+
+fn is_mixed(part: &str) -> bool {
+    if part.len() < MIN_RANDOM {
         return false;
     }
-    let solid = run.split(['-', '_']).any(|part| {
-        part.len() >= MIN_RANDOM && part.bytes().filter(u8::is_ascii_digit).count() >= 3
-    });
-    let turns = run
-        .as_bytes()
-        .windows(2)
-        .filter(|two| {
-            two[0].is_ascii_digit() && two[1].is_ascii_alphabetic()
-                || two[0].is_ascii_alphabetic() && two[1].is_ascii_digit()
-        })
+    let digits = part.bytes().filter(u8::is_ascii_digit).count();
+    let small = part.bytes().filter(u8::is_ascii_lowercase).count();
+    let rows = part
+        .split(|letter: char| !letter.is_ascii_lowercase())
+        .filter(|row| !row.is_empty())
         .count();
-    solid || turns >= 4
+    let takes_turns = rows >= 4 && small * 2 < rows * 5;
+    let shouts = small == 0 && digits >= 1;
+    digits >= 3 || takes_turns || shouts
+}
+
+fn digit_letter_turns(run: &str) -> usize {
+    let pairs = run.as_bytes().windows(2);
+    pairs.filter(|two| two[0].is_ascii_digit() && two[1].is_ascii_alphabetic()).count()
 }
 
 fn digits_in_a_row(word: &str) -> usize {
@@ -315,4 +435,23 @@ const MAX_DIGITS: usize = 9;
 /// How every JSON web token begins: `{"` in base64.
 const WEB_TOKEN: &str = "eyJ";
 const MIN_RANDOM: usize = 20;
+const MIN_HEXADECIMAL: usize = 16;
+/// Keys that say what they are: GitHub, Slack, Stripe, Amazon, Google.
+const KEY_PREFIXES: &[&str] = &[
+    "ghp_",
+    "gho_",
+    "ghs_",
+    "github_pat_",
+    "xoxb-",
+    "xoxp-",
+    "sk_live_",
+    "pk_live_",
+    "AKIA",
+    "AIza",
+];
+/// What follows the dot in names of files, not of hosts.
+const FILE_ENDINGS: &[&str] = &[
+    "avif", "css", "gif", "htm", "html", "ico", "jpeg", "jpg", "js", "json", "map", "mjs", "pdf",
+    "php", "png", "svg", "ts", "txt", "webp", "woff", "xml",
+];
 const MAX_NAMES: usize = 32;

@@ -7,18 +7,19 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
-    /// What to keep of the page's URL: `scrub` (mask secrets), `origin`, `keep` or `drop`.
+    /// What to keep of the page's URL: `scrub` (mask secrets), `origin` or `keep`.
     pub document: Keep,
-    /// What to keep of the referrer.
-    pub referrer: Keep,
+    /// What to keep of the referrer; `drop` keeps nothing.
+    pub referrer: KeepReferrer,
     /// What to keep of the blocked URL.
     pub blocked: Keep,
     /// What to keep of the source file's URL.
     pub source: Keep,
-    /// What to keep of the policy: `scrub` masks nonces and the secrets of its report-uri.
-    pub policy: Keep,
-    /// What to keep of the sample of the blocked code.
-    pub sample: Keep,
+    /// What to keep of the policy: `scrub` masks nonces and secrets in URLs, `keep` and `drop` do
+    /// what they say.
+    pub policy: KeepText,
+    /// What to keep of the sample of the blocked code, in the same words.
+    pub sample: KeepText,
     /// Where a URL is cut.
     pub max_url: ByteSize,
     /// Where a policy is cut.
@@ -33,7 +34,8 @@ pub struct Settings {
     pub max_other_body: ByteSize,
 }
 
-/// How much of a field is kept. User info and fragments never are.
+/// How much of a URL is kept. User info and fragments never are; the origin always is, because
+/// classification, rules and fingerprints rest on it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Keep {
@@ -43,19 +45,49 @@ pub enum Keep {
     Scrub,
     /// Scheme, host and port.
     Origin,
-    /// Nothing.
+}
+
+/// How much of the referrer is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepReferrer {
+    Keep,
+    Scrub,
+    Origin,
     Drop,
+}
+
+/// How much of a text is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum KeepText {
+    Keep,
+    /// What looks like a secret is masked.
+    Scrub,
+    Drop,
+}
+
+impl KeepReferrer {
+    /// What holds for the URL, if any of it is kept.
+    pub const fn of_url(self) -> Option<Keep> {
+        match self {
+            Self::Keep => Some(Keep::Keep),
+            Self::Scrub => Some(Keep::Scrub),
+            Self::Origin => Some(Keep::Origin),
+            Self::Drop => None,
+        }
+    }
 }
 
 impl Default for Settings {
     fn default() -> Self {
         Self {
             document: Keep::Scrub,
-            referrer: Keep::Scrub,
+            referrer: KeepReferrer::Scrub,
             blocked: Keep::Scrub,
             source: Keep::Scrub,
-            policy: Keep::Scrub,
-            sample: Keep::Scrub,
+            policy: KeepText::Scrub,
+            sample: KeepText::Scrub,
             max_url: ByteSize::kib(2),
             max_policy: ByteSize::kib(8),
             max_sample: ByteSize::b(256),

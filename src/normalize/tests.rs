@@ -72,6 +72,7 @@ fn directives_are_told_from_whole_texts_and_phrases() {
             "script-src",
         ),
         ("a name beside garbage", "garbage-src", "img-src", "img-src", "img-src"),
+        ("a semicolon behind", "img-src;", "", "img-src", "img-src"),
         ("upper case", "IMG-SRC", "Img-Src", "img-src", "img-src"),
         ("an unknown name", "effectiveDirective", "", "effectivedirective", ""),
         ("no name at all", "\"><script>", "", "", ""),
@@ -94,7 +95,7 @@ fn directives_are_told_from_whole_texts_and_phrases() {
 #[test]
 fn a_blank_blocked_uri_is_told_by_what_stands_around_it() {
     const EVAL: &str = "call to eval() or related function blocked by CSP";
-    let rows: [(&str, Fields, Option<&str>); 22] = [
+    let rows: [(&str, Fields, Option<&str>); 25] = [
         ("script", &[("blocked", ""), ("violated", "script-src 'self'")], Some("inline")),
         ("style", &[("blocked", ""), ("violated", "style-src 'self'")], Some("inline")),
         ("fallback", &[("blocked", ""), ("violated", "default-src 'self'")], Some("inline")),
@@ -148,6 +149,21 @@ fn a_blank_blocked_uri_is_told_by_what_stands_around_it() {
         ("opaque", &[("blocked", "null"), ("violated", "img-src")], Some("null")),
         ("upper case", &[("blocked", "INLINE"), ("violated", "script-src")], Some("inline")),
         ("blank behind", &[("blocked", "inline "), ("violated", "script-src")], Some("inline")),
+        ("fragment behind", &[("blocked", "inline#x"), ("violated", "script-src")], Some("inline")),
+        (
+            "a fragment alone",
+            &[("blocked", "#"), ("violated", "script-src"), ("sample", "x")],
+            Some("inline"),
+        ),
+        (
+            "an element is never evaluated",
+            &[
+                ("blocked", ""),
+                ("effective", "script-src-elem"),
+                ("policy", "script-src 'unsafe-inline'"),
+            ],
+            Some("inline"),
+        ),
         ("colon behind", &[("blocked", "eval:"), ("violated", "script-src")], Some("eval")),
     ];
     for (what, fields, want) in rows {
@@ -198,7 +214,7 @@ fn blocked_addresses_have_one_spelling() {
         (
             "query",
             "https://cdn.example.net/a?token=1&page=2",
-            "https://cdn.example.net/a?token&page",
+            "https://cdn.example.net/a?token=&page=",
             "https",
             "cdn.example.net",
         ),
@@ -239,6 +255,7 @@ fn blocked_addresses_have_one_spelling() {
             "cdn.example.net",
         ),
         ("bare address", "127.0.0.1", "127.0.0.1", "", "127.0.0.1"),
+        ("a telephone", "tel:110", "tel", "tel", ""),
         ("bare localhost", "localhost", "localhost", "", "localhost"),
         ("bare scheme", "data", "data", "data", ""),
         ("payload", "data:image/png;base64,AAAA", "data", "data", ""),
@@ -305,7 +322,7 @@ fn blocked_addresses_have_one_spelling() {
 #[test]
 fn sources_are_addresses_or_labels() {
     let rows = [
-        ("a script", "https://shop.example/a.js?v=1", "https://shop.example/a.js?v", "https"),
+        ("a script", "https://shop.example/a.js?v=1", "https://shop.example/a.js?v=", "https"),
         ("Firefox content script", "sandbox eval code", "sandbox eval code", ""),
         ("anonymous", "<anonymous code>", "<anonymous code>", ""),
         ("WebKit user script", "user-script:3", "user-script", ""),
@@ -338,7 +355,7 @@ fn the_page_is_found_wherever_it_stands() {
     };
     assert_eq!(
         page(&[("request", "GET http://shop.example/a?b=c HTTP/1.1")]).as_deref(),
-        Some("http://shop.example/a?b")
+        Some("http://shop.example/a?b=")
     );
     assert_eq!(
         page(&[("envelope", "https://shop.example/a")]).as_deref(),
@@ -363,7 +380,34 @@ fn secrets_are_masked() {
         ("order number", "/orders/123456789", "/orders/*"),
         ("card number with hyphens", "/pay/4111-1111-1111-1111.png", "/pay/*.png"),
         ("UUID", "/doc/3b241101-e2bb-4255-8caf-4136c566a962", "/doc/*"),
-        ("session", "/cart;jsessionid=1A2B3C;v=1", "/cart;jsessionid;v"),
+        ("session", "/cart;jsessionid=1A2B3C;v=1", "/cart;jsessionid=*;v=*"),
+        ("session, encoded", "/cart%3Bjsessionid=1A2B3C", "/cart%3Bjsessionid=*"),
+        ("a value", "/reset/token=abc", "/reset/token=*"),
+        ("mail, encoded twice", "/user/anna%2540example.org", "/user/*"),
+        ("mail of a numbered provider", "/user/anna@163.com", "/user/*"),
+        ("user info", "/x/user:password@/y", "/x/*/y"),
+        ("card number with blanks", "/pay/4111%201111%201111%201111", "/pay/*"),
+        ("letters in turns", "/share/aBcDeFgHiJkLmNoPqRsTuVwXyZaBcDeF", "/share/*"),
+        ("capitals and a digit", "/k/QWERTYUIOPASDFGHJ7KL", "/k/*"),
+        ("a key of GitHub", "/k/ghp_abcdefghijklmnopqrstuvwxyz", "/k/*"),
+        ("sixteen hexadecimal digits", "/r/9f8e7d6c5b4a3928", "/r/*"),
+        ("an ending with a digit", "/f/KFOmCnqEu92Fr1Mu72xKOzY.woff2", "/f/*.woff2"),
+        (
+            "kept: a package's version",
+            "/npm/vue@3.4/dist/vue.global.js",
+            "/npm/vue@3.4/dist/vue.global.js",
+        ),
+        (
+            "kept: a scoped package",
+            "/npm/@scope/evil@1.0.0/index.min.js",
+            "/npm/@scope/evil@1.0.0/index.min.js",
+        ),
+        ("kept: an image's scale", "/img/logo@2x.png", "/img/logo@2x.png"),
+        (
+            "kept: digits at ends of words",
+            "/html5-css3-es6-web2-guide-2020",
+            "/html5-css3-es6-web2-guide-2020",
+        ),
         ("hashed file", "/static/app.9f8e7d6c5b4a39281706.js", "/static/*.js"),
         (
             "kept: words",
@@ -392,7 +436,7 @@ fn policies_and_samples_are_masked() {
     ]));
     assert_eq!(
         violation.policy.as_deref(),
-        Some("script-src 'nonce-*' https://a.test/x?y; report-uri https://c.test/r?token /csp?k")
+        Some("script-src 'nonce-*' https://a.test/x?y; report-uri https://c.test/r?token= /csp?k=")
     );
     assert_eq!(violation.sample.as_deref(), Some("mail('*')  [31m *"));
 }
@@ -402,22 +446,52 @@ fn each_field_can_be_kept_or_dropped() {
     let settings = Settings {
         document: Keep::Origin,
         blocked: Keep::Keep,
-        source: Keep::Drop,
-        sample: Keep::Drop,
-        policy: Keep::Drop,
+        source: Keep::Origin,
+        referrer: KeepReferrer::Drop,
+        sample: KeepText::Drop,
+        policy: KeepText::Drop,
         ..Settings::default()
     };
     let raw = report(&[
         ("document", "https://shop.example:8443/a/b?c=d"),
         ("blocked", "https://u:p@cdn.example.net/a?b=c#d"),
-        ("source", "https://shop.example/a.js"),
+        ("source", "chrome-extension://u:p@abc/private/a.js"),
+        ("referrer", "https://shop.example/a.js"),
         ("sample", "x"),
         ("policy", "img-src a.test"),
     ]);
     let violation = normalize(raw, &settings);
     assert_eq!(violation.document.as_ref().map(Address::text), Some("https://shop.example:8443"));
     assert_eq!(violation.blocked.text(), Some("https://cdn.example.net/a?b=c"));
-    assert_eq!((violation.source, violation.sample, violation.policy), (None, None, None));
+    assert_eq!(violation.source.as_ref().map(Address::text), Some("chrome-extension://abc"));
+    assert_eq!((violation.referrer, violation.sample, violation.policy), (None, None, None));
+    for (document, kept) in [
+        ("https://[bad]/reset/secret", "https://"),
+        ("/home/anna/x.js", "*"),
+        ("a label", "a label"),
+    ] {
+        let violation = normalize(report(&[("document", document)]), &settings);
+        assert_eq!(violation.document.as_ref().map(Address::text), Some(kept));
+    }
+}
+
+#[test]
+fn values_of_a_query_go() {
+    let rows = [
+        ("a=b&c=d", "?a=&c="),
+        ("wsdl", "?wsdl"),
+        ("S3cr3tPw0rd", "?*"),
+        ("token%3Dabc", "?token="),
+        ("a=&b=", "?a=&b="),
+        ("eyJhbGciOi=1", "?*="),
+        ("&&", ""),
+    ];
+    for (query, kept) in rows {
+        let url = format!("https://shop.example/x?{query}");
+        let violation = normalized(report(&[("document", &url)]));
+        let text = violation.document.expect("a page").text().to_owned();
+        assert_eq!(text, format!("https://shop.example/x{kept}"), "{query}");
+    }
 }
 
 #[test]
@@ -438,6 +512,39 @@ fn long_texts_are_cut_and_marked() {
     let scheme = format!("{}:x", "a".repeat(3000));
     let violation = normalized(report(&[("blocked", &scheme)]));
     assert!(matches!(violation.blocked, Blocked::Resource(Address::Label(_))));
+}
+
+#[test]
+fn bodies_of_other_reports_are_scrubbed_by_key() {
+    use crate::report::{OtherReport, Wire};
+    let body = r#"{"documentURL":"https://shop.example/a?b=c","blockedURL":"https://cdn.example.net/x?y=z",
+        "message":"Deprecated: see https://a.test/doc?token=abc or mail anna@example.org",
+        "stack":"Error: at f (https://shop.example/app.js:1:2)","path":"/reset?token=abc",
+        "request_headers":{"cookie":["a"]},"responseHeaders":{"x":["y"]},"lineNumber":3,"sub":[null,"eyJabc"]}"#;
+    let report = OtherReport {
+        wire: Wire::ReportTo,
+        repairs: Repairs::default(),
+        report_type: "deprecation".into(),
+        url: None,
+        age: None,
+        user_agent: None,
+        body: Some(body.to_owned()),
+    };
+    let settings = Settings { document: Keep::Origin, ..Settings::default() };
+    let body = normalize_other(report, &settings).body.expect("a body");
+    let body: serde_json::Value = serde_json::from_str(&body).expect("JSON");
+    assert_eq!(
+        body,
+        serde_json::json!({
+            "documentURL": "https://shop.example",
+            "blockedURL": "https://cdn.example.net/x?y=",
+            "message": "Deprecated: see https://a.test/doc or mail *",
+            "stack": "Error: at f (https://shop.example/app.js:1:2)",
+            "path": "/reset",
+            "lineNumber": 3,
+            "sub": [null, "*"],
+        })
+    );
 }
 
 #[test]
