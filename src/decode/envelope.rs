@@ -8,14 +8,15 @@ use simd_json::prelude::TypedScalarValue;
 use simd_json::tape::{Object, Value};
 use std::borrow::Cow;
 
-/// Reads the entries of one top-level value.
+/// Reads the entries of one top-level value, or of one that stood in an array.
 pub fn read<'s>(
     value: &Value<'_, 's>,
+    in_array: bool,
     repairs: Repairs,
     max_reports: usize,
 ) -> Result<Vec<Entry<'s>>, Unreadable> {
     if let Some(object) = value.as_object() {
-        return match read_object(&object, repairs, false) {
+        return match read_object(&object, repairs, in_array) {
             Ok(entry) => Ok(vec![entry]),
             Err(rejection) => Err(Unreadable::Rejected(rejection)),
         };
@@ -66,12 +67,14 @@ fn read_object<'s>(
     let mut envelope = Envelope::default();
     for (name, value) in object {
         match name {
-            "csp-report" | "csp_report" | "cspReport" => envelope.csp_report = Some(value),
+            "csp-report" | "csp_report" | "cspReport" if !value.is_null() => {
+                envelope.csp_report = Some(value);
+            }
             "type" => envelope.report_type = scalar::string(&value).map(Cow::Borrowed),
             "url" => envelope.url = scalar::text(&value, &mut repairs),
             "age" => envelope.age = scalar::whole_number(&value, &mut repairs),
             "user_agent" => envelope.user_agent = scalar::text(&value, &mut repairs),
-            "body" => envelope.body = Some(value),
+            "body" if !value.is_null() => envelope.body = Some(value),
             "expect-ct-report" => envelope.retired = Some(("expect-ct", value)),
             "expect-staple-report" => envelope.retired = Some(("expect-staple", value)),
             "known-pins" => envelope.has_known_pins = true,
@@ -81,6 +84,12 @@ fn read_object<'s>(
         }
     }
 
+    let report_type = envelope.report_type.as_deref().map(str::trim).unwrap_or("");
+    if is_foreign(report_type) {
+        let report_type = Cow::Owned(report_type.to_owned());
+        let body = envelope.body.map(|body| body.encode());
+        return Ok(other(in_array, report_type, body, envelope, repairs));
+    }
     if let Some(content) = envelope.csp_report {
         let wire = match envelope.report_type {
             Some(_) => Wire::Hybrid,
@@ -88,15 +97,16 @@ fn read_object<'s>(
         };
         return violation(wire, &content, envelope, repairs);
     }
-    match envelope.report_type.as_deref().map(str::trim) {
-        Some("csp-violation") => {
+    match report_type {
+        "csp-violation" => {
             let wire = if in_array { Wire::ReportTo } else { Wire::ReportToSingle };
             let content = envelope.body.ok_or(Rejection::NoBody)?;
             violation(wire, &content, envelope, repairs)
         }
-        Some(report_type) if !report_type.is_empty() && !envelope.has_telling_key => {
-            let body = envelope.body.filter(|body| !body.is_null()).map(|body| body.encode());
-            Ok(other(in_array, report_type.to_owned().into(), body, envelope, repairs))
+        _ if !report_type.is_empty() && !envelope.has_telling_key => {
+            let report_type = Cow::Owned(report_type.to_owned());
+            let body = envelope.body.map(|body| body.encode());
+            Ok(other(in_array, report_type, body, envelope, repairs))
         }
         _ if envelope.retired.is_some() => {
             let (report_type, content) = envelope.retired.ok_or(Rejection::NotAReport)?;
@@ -111,6 +121,27 @@ fn read_object<'s>(
         }
         _ => Err(Rejection::NotAReport),
     }
+}
+
+/// Types of which no key may make a violation (Reporting API section 3.2, and the specifications
+/// of each).
+fn is_foreign(report_type: &str) -> bool {
+    matches!(
+        report_type,
+        "coep"
+            | "coop"
+            | "coop-access-violation"
+            | "crash"
+            | "csp-hash"
+            | "deprecation"
+            | "document-policy-violation"
+            | "integrity-violation"
+            | "intervention"
+            | "network-error"
+            | "permissions-policy-violation"
+            | "potential-permissions-policy-violation"
+            | "test"
+    )
 }
 
 fn violation<'s>(

@@ -4,7 +4,7 @@
 //! encoding byte for byte, although the article that published them prints JSON.
 
 use super::keys::{Key, set_text};
-use crate::report::{RawReport, Wire};
+use crate::report::{RawReport, Repair, Wire};
 
 /// Reads a form; `None` when it holds no key by which a violation can be known.
 pub fn decode(body: &[u8]) -> Option<RawReport<'_>> {
@@ -12,7 +12,10 @@ pub fn decode(body: &[u8]) -> Option<RawReport<'_>> {
     let mut is_report = false;
     for (name, value) in url::form_urlencoded::parse(body).take(MAX_PAIRS) {
         if let Some(key) = Key::from_name(&name) {
-            is_report |= key.is_telling();
+            is_report |= key.is_telling() && !value.is_empty();
+            if value.contains(char::REPLACEMENT_CHARACTER) {
+                report.repairs.add(Repair::InvalidUtf8);
+            }
             set_text(&mut report, key, Some(value));
         }
     }

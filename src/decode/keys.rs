@@ -6,6 +6,7 @@
 
 use super::scalar;
 use crate::report::{RawReport, Repairs};
+use simd_json::prelude::TypedScalarValue;
 use simd_json::tape::{Object, Value};
 use std::borrow::Cow;
 
@@ -63,10 +64,10 @@ impl Key {
 }
 
 /// Fills a report from the object that holds its keys. Of a key that comes twice the last value
-/// counts, as in every JSON parser of the browsers; unknown keys are skipped.
+/// counts, as in every JSON parser of the browsers; `null` and unknown keys are skipped.
 pub fn fill<'s>(report: &mut RawReport<'s>, object: &Object<'_, 's>) {
     for (name, value) in object {
-        if let Some(key) = Key::from_name(name) {
+        if let Some(key) = Key::from_name(name).filter(|_| !value.is_null()) {
             set(report, key, &value);
         }
     }

@@ -5,63 +5,110 @@
 
 use super::MAX_DEPTH;
 use crate::report::{Rejection, Repair, Repairs};
+use std::ops::Range;
 
 /// What the pass found.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Mending {
-    /// Where each top-level value ends in the mended text. What follows the last is dropped:
+    /// Objects and arrays in a row, and the entries of an array, one by one: where each stands in
+    /// the mended text, or why it cannot be read. Bytes between and behind them are dropped:
     /// bodies of Firefox 23 to 32 are two bytes longer than their JSON.
-    pub value_ends: Vec<usize>,
+    pub values: Vec<Result<Range<usize>, Rejection>>,
+    /// Whether any value came out of an array.
+    pub in_array: bool,
     pub repairs: Repairs,
 }
 
 /// Copies `body` to `out`, mended.
-///
-/// # Errors
-///
-/// When the nesting is too deep, or when not even one top-level value ends.
-pub fn mend(body: &[u8], out: &mut Vec<u8>) -> Result<Mending, Rejection> {
+pub fn mend(body: &[u8], out: &mut Vec<u8>) -> Mending {
     out.clear();
-    let mut repairs = Repairs::default();
+    let mut mending = Mending::default();
     let text = String::from_utf8_lossy(body);
     if matches!(text, std::borrow::Cow::Owned(_)) {
-        repairs.add(Repair::InvalidUtf8);
+        mending.repairs.add(Repair::InvalidUtf8);
     }
     let text = text.as_bytes();
-    let mut value_ends = Vec::new();
+    // The level at which values begin: inside an array that is the whole body, one deeper.
+    let mut base = 0usize;
     let mut depth = 0usize;
+    let mut start = None;
+    let mut deepest = 0usize;
     let mut at = 0;
     while let Some(&byte) = text.get(at) {
+        if depth == base {
+            match byte {
+                b'[' if base == 0 => {
+                    (base, depth) = (1, 1);
+                    mending.in_array = true;
+                    at += 1;
+                    continue;
+                }
+                b']' if base == 1 => {
+                    finish(&mut start, deepest, out, &mut mending);
+                    (base, depth) = (0, 0);
+                    at += 1;
+                    continue;
+                }
+                b',' if base == 1 => {
+                    finish(&mut start, deepest, out, &mut mending);
+                    at += 1;
+                    continue;
+                }
+                _ if byte.is_ascii_whitespace() => {
+                    at += 1;
+                    continue;
+                }
+                // Between values in a row stands nothing that could be a report.
+                _ if base == 0 && byte != b'{' => {
+                    at += 1;
+                    continue;
+                }
+                _ => {}
+            }
+            start.get_or_insert_with(|| {
+                deepest = 0;
+                out.len()
+            });
+        }
         match byte {
             b'"' => {
-                at = copy_string(text, at, out, &mut repairs);
+                at = copy_string(text, at, out, &mut mending.repairs);
                 continue;
             }
-            b'-' | b'0'..=b'9' if depth > 0 => {
-                at = copy_number(text, at, out, &mut repairs);
+            b'-' | b'+' | b'.' | b'0'..=b'9' | b'a'..=b'z' | b'A'..=b'Z' => {
+                at = copy_word(text, at, out, &mut mending.repairs);
                 continue;
             }
             b'{' | b'[' => {
                 depth += 1;
-                if depth > MAX_DEPTH {
-                    return Err(Rejection::TooDeep);
-                }
+                deepest = deepest.max(depth);
             }
-            b'}' | b']' => depth = depth.saturating_sub(1),
-            // Behind a whole value only another one may follow; the rest is no part of it.
-            _ if depth == 0 && !value_ends.is_empty() && !byte.is_ascii_whitespace() => break,
+            b'}' | b']' => depth = depth.saturating_sub(1).max(base),
             _ => {}
         }
         out.push(byte);
         at += 1;
-        if depth == 0 && matches!(byte, b'}' | b']') {
-            value_ends.push(out.len());
+        if depth == base && base == 0 {
+            finish(&mut start, deepest, out, &mut mending);
         }
     }
-    if value_ends.is_empty() {
-        return Err(Rejection::Syntax { at: body.len(), what: "the JSON ends too early" });
+    if start.is_some() || depth > 0 {
+        mending.values.push(Err(if deepest > MAX_DEPTH {
+            Rejection::TooDeep
+        } else {
+            Rejection::Syntax { at: body.len(), what: "the JSON ends too early" }
+        }));
     }
-    Ok(Mending { value_ends, repairs })
+    mending
+}
+
+/// Ends a value that has begun.
+fn finish(start: &mut Option<usize>, deepest: usize, out: &[u8], mending: &mut Mending) {
+    if let Some(start) = start.take() {
+        let is_too_deep = deepest > MAX_DEPTH;
+        let value = if is_too_deep { Err(Rejection::TooDeep) } else { Ok(start..out.len()) };
+        mending.values.push(value);
+    }
 }
 
 /// Copies one string, from its opening quote to behind its closing one.
@@ -121,25 +168,35 @@ fn code_unit(text: &[u8], at: usize) -> Option<u16> {
     u16::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
 }
 
-/// Copies one number; what no number type holds (`1e999999`, 40 kB of digits) becomes `null`.
-fn copy_number(text: &[u8], start: usize, out: &mut Vec<u8>, repairs: &mut Repairs) -> usize {
-    let len = text[start..]
-        .iter()
-        .position(|byte| !matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
-        .unwrap_or(text.len() - start);
-    let number = &text[start..start + len];
-    let fits = std::str::from_utf8(number).is_ok_and(|number| {
-        if number.contains(['.', 'e', 'E']) {
-            number.parse::<f64>().is_ok_and(f64::is_finite)
-        } else {
-            number.parse::<i64>().is_ok() || number.parse::<u64>().is_ok()
-        }
-    });
-    if fits {
-        out.extend_from_slice(number);
+/// Copies a number or a literal. What is neither (`NaN`, `undefined`, `1e999999`, 40 kB of digits)
+/// becomes `null`.
+fn copy_word(text: &[u8], start: usize, out: &mut Vec<u8>, repairs: &mut Repairs) -> usize {
+    let is_part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.');
+    let len = text[start..].iter().position(|byte| !is_part(byte)).unwrap_or(text.len() - start);
+    let word = &text[start..start + len];
+    if matches!(word, b"true" | b"false" | b"null") || is_number(word) {
+        out.extend_from_slice(word);
     } else {
         repairs.add(Repair::Number);
         out.extend_from_slice(b"null");
     }
     start + len
 }
+
+/// Whether a word is a number of JSON (RFC 8259 section 6) that a number type holds.
+fn is_number(word: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(word) else { return false };
+    if text.len() > MAX_NUMBER {
+        return false;
+    }
+    match serde_json::from_str::<serde_json::Number>(text) {
+        Ok(number) => {
+            let is_whole = !text.contains(['.', 'e', 'E']);
+            if is_whole { number.is_i64() || number.is_u64() } else { number.is_f64() }
+        }
+        Err(_) => false,
+    }
+}
+
+/// Longer than any number that a field holds.
+const MAX_NUMBER: usize = 64;

@@ -19,7 +19,7 @@ mod scalar;
 mod tests;
 
 use crate::report::{OtherReport, RawReport, Rejection, Repairs};
-use simd_json::{Buffers, ErrorType, to_tape_with_buffers};
+use simd_json::{Buffers, to_tape_with_buffers};
 
 /// One report of a body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,45 +97,51 @@ pub fn decode<'s>(
     }
 
     match to_tape_with_buffers(copy, buffers) {
-        Ok(tape) => envelope::read(&tape.as_value(), Repairs::default(), max_reports),
-        Err(error) if matches!(error.error(), ErrorType::DepthLimitExceeded) => {
-            Err(Unreadable::Rejected(Rejection::TooDeep))
-        }
+        Ok(tape) => envelope::read(&tape.as_value(), false, Repairs::default(), max_reports),
         Err(_) => decode_mended(body, mended, buffers, max_reports),
     }
 }
 
 /// Reads a body that is no JSON as it stands: several objects in a row, bytes behind the end,
-/// invalid UTF-8, lone surrogates, raw control characters, numbers that are none.
+/// invalid UTF-8, lone surrogates, raw control characters, numbers that are none. Every value is
+/// read on its own, so that one bad one never sinks the others.
 fn decode_mended<'s>(
     body: &[u8],
     mended: &'s mut Vec<u8>,
     buffers: &mut Buffers,
     max_reports: usize,
 ) -> Result<Vec<Entry<'s>>, Unreadable> {
-    let mending = mend::mend(body, mended).map_err(Unreadable::Rejected)?;
-    let values = mending.value_ends.len();
-    if values > max_reports {
-        return Err(Unreadable::TooMany(values));
+    let mending = mend::mend(body, mended);
+    if mending.values.len() > max_reports {
+        return Err(Unreadable::TooMany(mending.values.len()));
     }
     let mut entries = Vec::new();
     let mut rest: &'s mut [u8] = mended;
     let mut consumed = 0;
     // Found at most once: it reads the whole body again.
     let mut first_fault = None;
-    for end in mending.value_ends {
-        let (value, tail) = rest.split_at_mut(end - consumed);
+    for value in mending.values {
+        let range = match value {
+            Ok(range) => range,
+            Err(rejection) => {
+                entries.push(Entry::Rejected { rejection, specimen: String::new() });
+                continue;
+            }
+        };
+        let (head, tail) = rest.split_at_mut(range.end - consumed);
+        let value = &mut head[range.start - consumed..];
         rest = tail;
-        consumed = end;
+        consumed = range.end;
         let read = match to_tape_with_buffers(value, buffers) {
-            Ok(tape) => envelope::read(&tape.as_value(), mending.repairs, max_reports),
+            Ok(tape) => {
+                envelope::read(&tape.as_value(), mending.in_array, mending.repairs, max_reports)
+            }
             Err(_) => {
                 Err(Unreadable::Rejected(*first_fault.get_or_insert_with(|| rejection(body))))
             }
         };
         match read {
             Ok(read) => entries.extend(read),
-            // One bad value never sinks the others.
             Err(Unreadable::Rejected(rejection)) => {
                 entries.push(Entry::Rejected { rejection, specimen: String::new() });
             }
@@ -148,6 +154,7 @@ fn decode_mended<'s>(
         }
     }
     match entries[..] {
+        [] => Err(Unreadable::Rejected(rejection(body))),
         [Entry::Rejected { rejection, .. }] => Err(Unreadable::Rejected(rejection)),
         _ => Ok(entries),
     }
@@ -158,22 +165,17 @@ fn trim(body: &[u8]) -> &[u8] {
     body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body).trim_ascii()
 }
 
-/// Says what is wrong with a body that cannot be read.
+/// Says what is wrong with a body of which a value cannot be read.
 ///
-/// The fast parser says only that it is; the slow one reads it again for the message.
+/// The fast parser says only that it is; the slow one reads the body again for the message, and
+/// its recursion is limited as well.
 fn rejection(body: &[u8]) -> Rejection {
-    let mut pristine = Vec::new();
-    let text = match mend::mend(body, &mut pristine) {
-        Ok(_) => &pristine[..],
-        Err(rejection) => return rejection,
-    };
-    let mut values =
-        serde_json::Deserializer::from_slice(text).into_iter::<serde::de::IgnoredAny>();
+    let text = String::from_utf8_lossy(body);
+    let mut values = serde_json::Deserializer::from_str(&text).into_iter::<serde::de::IgnoredAny>();
     let Some(error) = values.find_map(Result::err) else {
         return Rejection::Syntax { at: 0, what: "no JSON" };
     };
-    let line_start: usize =
-        text.split_inclusive(|byte| *byte == b'\n').take(error.line() - 1).map(<[u8]>::len).sum();
+    let line_start: usize = text.split_inclusive('\n').take(error.line() - 1).map(str::len).sum();
     let message = error.to_string();
     let what = MESSAGES.iter().find(|known| message.starts_with(**known)).unwrap_or(&"no JSON");
     Rejection::Syntax { at: line_start + error.column(), what }

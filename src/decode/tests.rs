@@ -153,6 +153,11 @@ fn bytes_behind_the_end_are_dropped_and_further_objects_read() {
             assert_eq!(entries.len(), 2, "{bad}");
         });
     }
+    for between in [",", "\nnot json\n", "\0"] {
+        entries(format!("{object}{between}{object}"), |entries| {
+            assert!(matches!(entries, [Entry::Violation(_), Entry::Violation(_)]), "{between:?}");
+        });
+    }
     entries(format!("{object}{{\"csp-report\":}}"), |entries| {
         assert!(matches!(entries, [Entry::Violation(_), Entry::Rejected { .. }]), "{entries:?}");
     });
@@ -194,12 +199,52 @@ fn one_bad_entry_does_not_sink_its_batch() {
 }
 
 #[test]
+fn a_fault_of_syntax_does_not_sink_its_batch_either() {
+    let good = r#"{"type":"csp-violation","body":{"blockedURL":"inline","lineNumber":7}}"#;
+    for number in ["NaN", "undefined", "01", "1.", ".5", "0x1", "-", "+1", "9".repeat(400).as_str()]
+    {
+        let odd = good.replace('7', number);
+        entries(format!("[{good},{odd},{good}]"), |entries| {
+            let lines: Vec<_> = entries
+                .iter()
+                .map(|entry| match entry {
+                    Entry::Violation(report) => report.line_number,
+                    other => panic!("{number}: {other:?}"),
+                })
+                .collect();
+            assert_eq!(lines, [Some(7), None, Some(7)], "{number}");
+        });
+    }
+    let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+    for bad in [r#"{"a":1,}"#, r#"{"a" 1}"#, "{]}", &format!(r#"{{"a":{deep}}}"#)] {
+        entries(format!("[{good},{bad},{good}]"), |entries| {
+            let kinds: Vec<_> =
+                entries.iter().map(|entry| matches!(entry, Entry::Violation(_))).collect();
+            assert_eq!(kinds, [true, false, true], "{bad}: {entries:?}");
+        });
+    }
+    entries(format!("[{good},{{\"type\":"), |entries| {
+        assert!(matches!(entries, [Entry::Violation(_), Entry::Rejected { .. }]), "{entries:?}");
+    });
+    entries(format!("[{good},]"), |entries| assert_eq!(entries.len(), 1));
+}
+
+#[test]
+fn null_is_as_good_as_nothing() {
+    let body = r#"{"type":"csp-violation","csp-report":null,"body":{"documentURL":"https://a.test/",
+        "document-uri":null,"blockedURL":"inline"}}"#;
+    one(body, |report| assert_eq!(report.document_uri.as_deref(), Some("https://a.test/")));
+}
+
+#[test]
 fn other_types_are_never_mistaken_for_csp() {
     let bodies = [
         (
             "coep",
             r#"{"type":"coep","url":"https://a.test/","body":{"blockedURL":"https://b.test/","disposition":"enforce"}}"#,
         ),
+        ("coep", r#"{"type":"coep","blockedURL":"https://b.test/","body":{}}"#),
+        ("deprecation", r#"{"type":"deprecation","csp-report":{"blocked-uri":"inline"}}"#),
         ("csp-hash", r#"[{"type":"csp-hash","body":{"documentURL":"https://a.test/"}}]"#),
         ("expect-ct", r#"{"expect-ct-report":{"hostname":"a.test"}}"#),
         ("hpkp", r#"{"date-time":"2014-04-06T13:00:50Z","hostname":"a.test","known-pins":[]}"#),
@@ -214,12 +259,13 @@ fn other_types_are_never_mistaken_for_csp() {
 
 #[test]
 fn what_cannot_be_read_is_told() {
-    let rows: [(&[u8], &str); 14] = [
+    let rows: [(&[u8], &str); 15] = [
         (b"", "empty"),
         (b" \r\n\xef\xbb\xbf", "syntax"),
         (b"not json", "syntax"),
         (b"\xff", "syntax"),
         (b"a=b&c=d", "syntax"),
+        (b"blocked-uri=", "syntax"),
         (br#"{"csp-report":{"a":1,}}"#, "syntax"),
         (br#"{"csp-report":{"blocked-uri":"x""#, "syntax"),
         (b"[7]", "not_an_object"),
