@@ -41,6 +41,9 @@ pub struct ExplainedViolation {
     pub verdict: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub filter_rule: Option<String>,
+    /// The `keep` rule that decided.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kept_by: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub would_filter: Vec<String>,
     /// The rules that match, then those that nearly do.
@@ -102,7 +105,7 @@ fn violation(
     let subject = Subject { violation: &violation, facts: &facts };
     let today = jiff::tz::TimeZone::UTC.to_datetime(delivery.received_at).date();
     let verdict = rules.judge(&subject, today);
-    let mut traces = rules.explain(&subject);
+    let mut traces = rules.explain(&subject, today);
     traces.sort_by_key(|trace| !trace.matched);
     ExplainedViolation {
         decoded,
@@ -110,6 +113,7 @@ fn violation(
         derived: derived_fields(&facts),
         verdict: if verdict.filtered_by.is_some() { "filtered" } else { "clean" },
         filter_rule: verdict.filtered_by.map(|matched| matched.rule.to_owned()),
+        kept_by: verdict.kept_by.map(|matched| matched.rule.to_owned()),
         would_filter: verdict.observed.iter().map(|matched| matched.rule.to_owned()).collect(),
         rules: traces,
         record: record(&violation, &facts, &verdict, delivery),
@@ -254,6 +258,9 @@ impl fmt::Display for ExplainedViolation {
             Some(rule) => writeln!(out, "Verdict\n  filtered by `{rule}`")?,
             None => out.write_str("Verdict\n  clean\n")?,
         }
+        if let Some(rule) = &self.kept_by {
+            writeln!(out, "  kept by `{rule}`, whatever else matches")?;
+        }
         for rule in &self.would_filter {
             writeln!(out, "  `{rule}` observes, or is past its date, and would have filtered it")?;
         }
@@ -274,7 +281,11 @@ fn section(out: &mut fmt::Formatter<'_>, title: &str, fields: &Map<String, Value
 
 fn rule(out: &mut fmt::Formatter<'_>, trace: &RuleTrace) -> fmt::Result {
     let verb = if trace.matched { "matches" } else { "does not match" };
-    writeln!(out, "  `{}` {verb} ({}, {}:{})", trace.rule, trace.title, trace.file, trace.line)?;
+    writeln!(
+        out,
+        "  `{}` {verb} ({}; {}, {}; {}:{})",
+        trace.rule, trace.title, trace.action, trace.mode, trace.file, trace.line
+    )?;
     for decided in &trace.decided {
         let mark = if decided.holds { "yes" } else { "no " };
         let value = match &decided.value {

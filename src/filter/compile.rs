@@ -95,10 +95,10 @@ impl RuleSet {
 }
 
 /// List files stand beside the rule file that names them.
-fn find_list(sources: &Sources, rule_file: &str, list: &str) -> Option<String> {
+fn find_list(sources: &Sources, rule_file: &str, list: &str) -> Option<(String, String)> {
     let folder = rule_file.rsplit_once('/').map_or("", |(folder, _)| folder);
     let beside = if folder.is_empty() { list.to_owned() } else { format!("{folder}/{list}") };
-    sources.lists.iter().find(|(name, _)| *name == beside).map(|(_, text)| text.clone())
+    sources.lists.iter().find(|(name, _)| *name == beside).cloned()
 }
 
 fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
@@ -179,6 +179,14 @@ fn apply(overrides: Vec<Override>, rules: &mut Vec<Rule>) -> Vec<RuleError> {
         rule.expires = changes.expires.or(rule.expires);
         if let Some(apps) = changes.apps {
             rule.apps = apps;
+        }
+        if let Err(message) = rule.check() {
+            errors.push(RuleError {
+                rule: Some(changes.id),
+                key: Some("override.action".to_owned()),
+                message,
+                ..changes.place
+            });
         }
     }
     errors

@@ -11,6 +11,9 @@ use std::net::IpAddr;
 /// Texts that can be found by one hash probe.
 pub type Words = std::collections::HashSet<Box<str>, foldhash::quality::RandomState>;
 
+/// Finds a list file by its name beside the rule file: its name as people know it, and its text.
+pub type Lists<'l> = dyn Fn(&str) -> Option<(String, String)> + 'l;
+
 /// A question with its field.
 #[derive(Debug, Clone)]
 pub struct Condition {
@@ -99,10 +102,7 @@ pub fn suffixes(host: &str) -> impl Iterator<Item = &str> {
 /// Reads what a block asks about one field.
 ///
 /// `lists` finds the text of a list file.
-pub fn read(
-    pair: &Pair<'_>,
-    lists: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Condition>, RuleError> {
+pub fn read(pair: &Pair<'_>, lists: &Lists<'_>) -> Result<Vec<Condition>, RuleError> {
     let Some(field) = Field::from_name(pair.key) else {
         let known: Vec<_> = Field::ALL.iter().map(|field| field.name()).collect();
         return Err(pair
@@ -145,7 +145,7 @@ pub fn read(
 fn operators(kind: FieldKind) -> &'static [&'static str] {
     match kind {
         FieldKind::Host => &["is", "in", "under", "list", "cidr", "exists"],
-        FieldKind::Keyword | FieldKind::Scheme => &["is", "in", "exists"],
+        FieldKind::Domain | FieldKind::Keyword | FieldKind::Scheme => &["is", "in", "exists"],
         FieldKind::Closed(_) => &["is", "in"],
         FieldKind::Number => &["is", "in", "ge", "gt", "le", "lt", "exists"],
         FieldKind::Text => &["starts", "contains", "regex", "exists"],
@@ -153,11 +153,7 @@ fn operators(kind: FieldKind) -> &'static [&'static str] {
     }
 }
 
-fn test(
-    field: Field,
-    asked: &Pair<'_>,
-    lists: &dyn Fn(&str) -> Option<String>,
-) -> Result<Test, RuleError> {
+fn test(field: Field, asked: &Pair<'_>, lists: &Lists<'_>) -> Result<Test, RuleError> {
     let value = &asked.value;
     Ok(match asked.key {
         "exists" => Test::Exists(value.bool()?),
@@ -169,6 +165,9 @@ fn test(
         })?),
         "under" => {
             Test::Words { exact: Words::default(), under: each(value, host)?.into_iter().collect() }
+        }
+        "starts" if field.kind() == FieldKind::Path => {
+            Test::Starts(each(value, |one| word(field, one).map(String::from))?)
         }
         "starts" => Test::Starts(each(value, non_empty)?),
         "contains" => Test::Contains(each(value, non_empty)?),
@@ -201,7 +200,7 @@ fn each<'t, T>(
 fn word(field: Field, value: &Node<'_>) -> Result<Box<str>, RuleError> {
     let text = value.string()?;
     match field.kind() {
-        FieldKind::Host => host(value),
+        FieldKind::Host | FieldKind::Domain => host(value),
         FieldKind::Scheme => {
             let is_scheme = text.starts_with(|first: char| first.is_ascii_lowercase())
                 && text.bytes().all(|byte| {
@@ -262,9 +261,9 @@ fn host_name(text: &str) -> Option<Box<str>> {
 }
 
 /// A list file: one host a line, `.example.com` for everything under it, `#` for comments.
-fn list(value: &Node<'_>, lists: &dyn Fn(&str) -> Option<String>) -> Result<Test, RuleError> {
+fn list(value: &Node<'_>, lists: &Lists<'_>) -> Result<Test, RuleError> {
     let name = value.string()?;
-    let text = lists(name)
+    let (full_name, text) = lists(name)
         .ok_or_else(|| value.error(format!("there is no list file `{name}` beside this file")))?;
     let (mut exact, mut under) = (Words::default(), Words::default());
     let mut start = 0;
@@ -276,7 +275,7 @@ fn list(value: &Node<'_>, lists: &dyn Fn(&str) -> Option<String>) -> Result<Test
                 None => (&mut exact, entry),
             };
             let host = host_name(entry).ok_or_else(|| {
-                RuleError::at(name, &text, start, format!("`{entry}` is no host"))
+                RuleError::at(&full_name, &text, start, format!("`{entry}` is no host"))
             })?;
             words.insert(host);
         }

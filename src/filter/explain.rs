@@ -3,7 +3,8 @@
 use super::compile::RuleSet;
 use super::condition::Condition;
 use super::field::Subject;
-use super::rule::{Rule, holds};
+use super::rule::{Mode, Rule, holds};
+use jiff::civil::Date;
 use serde::Serialize;
 
 /// What became of one rule.
@@ -12,6 +13,9 @@ pub struct RuleTrace {
     pub rule: String,
     pub title: String,
     pub reason: &'static str,
+    pub action: &'static str,
+    /// `enforce`, `observe`, or `expired on` a date.
+    pub mode: String,
     pub file: String,
     pub line: usize,
     pub matched: bool,
@@ -36,12 +40,12 @@ pub struct Decided {
 
 impl RuleSet {
     /// The rules that match, and those of which at least one condition holds: in order.
-    pub fn explain(&self, subject: &Subject<'_>) -> Vec<RuleTrace> {
-        self.rules().iter().filter_map(|rule| explain_rule(rule, subject)).collect()
+    pub fn explain(&self, subject: &Subject<'_>, today: Date) -> Vec<RuleTrace> {
+        self.rules().iter().filter_map(|rule| explain_rule(rule, subject, today)).collect()
     }
 }
 
-fn explain_rule(rule: &Rule, subject: &Subject<'_>) -> Option<RuleTrace> {
+fn explain_rule(rule: &Rule, subject: &Subject<'_>, today: Date) -> Option<RuleTrace> {
     let blocks = rule.any.iter().enumerate().map(|(at, block)| (format!("any[{at}]"), &block[..]));
     let (block, decided) = blocks
         .chain(rule.any.is_empty().then(|| ("all".to_owned(), &[][..])))
@@ -63,6 +67,12 @@ fn explain_rule(rule: &Rule, subject: &Subject<'_>) -> Option<RuleTrace> {
         rule: rule.id.clone(),
         title: rule.title.clone(),
         reason: rule.reason.name(),
+        action: rule.action.name(),
+        mode: match (rule.expires, rule.mode) {
+            (Some(expires), _) if rule.has_expired(today) => format!("expired on {expires}"),
+            (_, Mode::Enforce) => "enforce".to_owned(),
+            (_, Mode::Observe) => "observe".to_owned(),
+        },
         file: rule.file.clone(),
         line: rule.line,
         matched: holds_all && stopped_by.is_none(),

@@ -47,6 +47,8 @@ macro_rules! fields {
 pub enum FieldKind {
     /// A host name or address.
     Host,
+    /// A registrable domain.
+    Domain,
     /// A word that is compared as it is.
     Keyword,
     /// The name of a scheme, lower case.
@@ -76,8 +78,8 @@ fields! {
     BlockedHost = "blocked_host": FieldKind::Host,
     SourceHost = "source_host": FieldKind::Host,
     ReportHost = "report_host": FieldKind::Host,
-    BlockedDomain = "blocked_domain": FieldKind::Keyword,
-    ReportDomain = "report_domain": FieldKind::Keyword,
+    BlockedDomain = "blocked_domain": FieldKind::Domain,
+    ReportDomain = "report_domain": FieldKind::Domain,
     BlockedScheme = "blocked_scheme": FieldKind::Scheme,
     SourceScheme = "source_scheme": FieldKind::Scheme,
     ReportScheme = "report_scheme": FieldKind::Scheme,
@@ -110,6 +112,45 @@ fields! {
 impl Field {
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|field| field.name() == name)
+    }
+
+    /// Whether it says what was blocked and by whom, rather than on which page, for which app or
+    /// in which browser.
+    pub const fn is_about_the_violation(self) -> bool {
+        match self {
+            Self::BlockedHost
+            | Self::SourceHost
+            | Self::BlockedDomain
+            | Self::BlockedScheme
+            | Self::SourceScheme
+            | Self::SourceLabel
+            | Self::BlockedKeyword
+            | Self::Classification
+            | Self::ViolationType
+            | Self::EffectiveDirective
+            | Self::ViolatedDirective
+            | Self::Relation
+            | Self::Sample
+            | Self::BlockedPath
+            | Self::SourcePath => true,
+            Self::ReportHost
+            | Self::ReportDomain
+            | Self::ReportScheme
+            | Self::Disposition
+            | Self::Device
+            | Self::Wire
+            | Self::AppName
+            | Self::Environment
+            | Self::Release
+            | Self::Browser
+            | Self::Os
+            | Self::BrowserMajor
+            | Self::PageStatus
+            | Self::LineNumber
+            | Self::ColumnNumber
+            | Self::UserAgent
+            | Self::Path => false,
+        }
     }
 
     /// The field's text; `None` when it is missing or a number.

@@ -1,6 +1,6 @@
 //! Rule files as people write them.
 
-use super::condition;
+use super::condition::{self, Lists};
 use super::error::RuleError;
 use super::example::{canaries, read_example};
 use super::rule::{Action, AppGlob, Block, Mode, Rule, every_app};
@@ -29,11 +29,7 @@ pub struct Override {
 }
 
 /// Reads one file. `lists` finds the text of a list file that stands beside it.
-pub fn read(
-    file: &str,
-    text: &str,
-    lists: &dyn Fn(&str) -> Option<String>,
-) -> Result<RuleFile, Vec<RuleError>> {
+pub fn read(file: &str, text: &str, lists: &Lists<'_>) -> Result<RuleFile, Vec<RuleError>> {
     parse(file, text, |root| {
         let mut rule_file = RuleFile::default();
         let mut errors = Vec::new();
@@ -69,7 +65,7 @@ pub fn read(
     })
 }
 
-fn read_rule(node: &Node<'_>, lists: &dyn Fn(&str) -> Option<String>) -> Result<Rule, RuleError> {
+fn read_rule(node: &Node<'_>, lists: &Lists<'_>) -> Result<Rule, RuleError> {
     let pairs = node.pairs()?;
     let id = match pairs.iter().find(|pair| pair.key == "id") {
         Some(pair) => rule_id(&pair.value)?,
@@ -85,12 +81,9 @@ fn read_rule_keys(
     node: &Node<'_>,
     pairs: &[Pair<'_>],
     id: &str,
-    lists: &dyn Fn(&str) -> Option<String>,
+    lists: &Lists<'_>,
 ) -> Result<Rule, RuleError> {
     let place = node.error("");
-    let mut title = None;
-    let mut reason = None;
-    let mut action = None;
     let mut rule = Rule {
         id: id.to_owned(),
         title: String::new(),
@@ -99,6 +92,7 @@ fn read_rule_keys(
         mode: Mode::Enforce,
         priority: DEFAULT_PRIORITY,
         apps: every_app(),
+        written_apps: every_app(),
         tags: Vec::new(),
         evidence: Vec::new(),
         expires: None,
@@ -111,81 +105,59 @@ fn read_rule_keys(
         examples: Vec::new(),
     };
     for pair in pairs {
-        let value = &pair.value;
-        match pair.key {
-            "id" => {}
-            "title" => title = Some(value.string()?.to_owned()),
-            "reason" => {
-                reason = Some(one_of(value, Reason::from_name, &names(Reason::ALL, Reason::name))?);
-            }
-            "action" => action = Some(read_action(value)?),
-            "mode" => rule.mode = read_mode(value)?,
-            "priority" => rule.priority = value.integer()?,
-            "apps" => rule.apps = read_apps(value)?,
-            "tags" => rule.tags = value.items()?.iter().map(read_tag).collect::<Result<_, _>>()?,
-            "evidence" => rule.evidence = value.strings()?,
-            "expires" => rule.expires = Some(value.date()?),
-            "may_match_canary" => rule.may_match_canary = read_canary_names(value)?,
-            "any" => rule.any = read_blocks(value, "any", lists)?,
-            "all" => rule.all = read_block(value, "all", lists)?,
-            "unless" => rule.unless = read_blocks(value, "unless", lists)?,
-            "example" => {
-                rule.examples =
-                    value.items()?.iter().map(read_example).collect::<Result<_, _>>()?;
-            }
-            _ => return Err(unknown_key(pair, RULE_KEYS)),
+        read_rule_key(pair, &mut rule, lists).map_err(|mut error| {
+            error.key.get_or_insert_with(|| pair.key.to_owned());
+            error
+        })?;
+    }
+    for key in ["title", "reason", "action"] {
+        if !pairs.iter().any(|pair| pair.key == key) {
+            return Err(node.error(format!("`{key}` is missing")));
         }
     }
-    rule.title = title.ok_or_else(|| node.error("`title` is missing"))?;
-    rule.reason = reason.ok_or_else(|| node.error("`reason` is missing"))?;
-    rule.action = action.ok_or_else(|| node.error("`action` is missing"))?;
-    check(node, &rule)?;
+    rule.check().map_err(|message| node.error(message))?;
     Ok(rule)
 }
 
-/// What must be true of a rule as a whole.
-fn check(node: &Node<'_>, rule: &Rule) -> Result<(), RuleError> {
-    if rule.any.is_empty() && rule.all.is_empty() {
-        return Err(node.error("asks nothing: it needs `any` or `all`"));
-    }
-    if rule.evidence.is_empty() {
-        return Err(node.error("`evidence` is missing: say where this noise was seen or explained"));
-    }
-    if rule.action == Action::Label && rule.tags.is_empty() {
-        return Err(node.error("a rule that labels needs `tags`"));
-    }
-    let count = |matches| rule.examples.iter().filter(|example| example.matches == matches).count();
-    if count(true) == 0 {
-        return Err(node.error("an example with `match = true` is missing"));
-    }
-    // One lookalike and one neighbour keep a rule from growing over what it was meant for.
-    let misses = if rule.action == Action::Filter { 2 } else { 1 };
-    if count(false) < misses {
-        return Err(node.error(format!(
-            "{} with `match = false` {} missing",
-            if misses == 2 { "two examples" } else { "an example" },
-            if misses == 2 { "are" } else { "is" },
-        )));
+/// Reads one key of a rule.
+fn read_rule_key(pair: &Pair<'_>, rule: &mut Rule, lists: &Lists<'_>) -> Result<(), RuleError> {
+    let value = &pair.value;
+    match pair.key {
+        "id" => {}
+        "title" => rule.title = value.string()?.to_owned(),
+        "reason" => {
+            rule.reason = one_of(value, Reason::from_name, &names(Reason::ALL, Reason::name))?;
+        }
+        "action" => rule.action = read_action(value)?,
+        "mode" => rule.mode = read_mode(value)?,
+        "priority" => rule.priority = value.integer()?,
+        "apps" => {
+            rule.apps = read_apps(value)?;
+            rule.written_apps.clone_from(&rule.apps);
+        }
+        "tags" => rule.tags = value.items()?.iter().map(read_tag).collect::<Result<_, _>>()?,
+        "evidence" => rule.evidence = value.strings()?,
+        "expires" => rule.expires = Some(value.date()?),
+        "may_match_canary" => rule.may_match_canary = read_canary_names(value)?,
+        "any" => rule.any = read_blocks(value, "any", lists)?,
+        "all" => rule.all = read_block(value, "all", lists)?,
+        "unless" => rule.unless = read_blocks(value, "unless", lists)?,
+        "example" => {
+            rule.examples = value.items()?.iter().map(read_example).collect::<Result<_, _>>()?;
+        }
+        _ => return Err(unknown_key(pair, RULE_KEYS)),
     }
     Ok(())
 }
 
-fn read_blocks(
-    value: &Node<'_>,
-    name: &str,
-    lists: &dyn Fn(&str) -> Option<String>,
-) -> Result<Vec<Block>, RuleError> {
+fn read_blocks(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Vec<Block>, RuleError> {
     if value.is_table() {
         return Err(value.error(format!("`{name}` is a list of blocks: write [[rule.{name}]]")));
     }
     value.items()?.iter().map(|block| read_block(block, name, lists)).collect()
 }
 
-fn read_block(
-    value: &Node<'_>,
-    name: &str,
-    lists: &dyn Fn(&str) -> Option<String>,
-) -> Result<Block, RuleError> {
+fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, RuleError> {
     let mut block = Block::new();
     for pair in value.pairs()? {
         let conditions = condition::read(&pair, lists).map_err(|mut error| {
@@ -263,7 +235,7 @@ fn read_canary_names(value: &Node<'_>) -> Result<Vec<String>, RuleError> {
         .iter()
         .map(|item| {
             let name = item.string()?;
-            if known.iter().any(|canary| canary.id == name) {
+            if name == "*" || known.iter().any(|canary| canary.id == name) {
                 return Ok(name.to_owned());
             }
             let known: Vec<_> = known.iter().map(|canary| canary.id.as_str()).collect();

@@ -32,7 +32,7 @@ pub use error::RuleError;
 pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
-pub use rule::{Action, Mode, Rule, every_app};
+pub use rule::{Action, Mode, Rule};
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
 
 use crate::report::{Matched, Verdict};
@@ -42,9 +42,15 @@ impl RuleSet {
     /// Judges one violation. `today` decides which rules are past their date.
     pub fn judge<'r>(&'r self, subject: &Subject<'_>, today: Date) -> Verdict<'r> {
         let mut verdict = Verdict::default();
-        let mut is_kept = false;
         for rule in self.matching(subject) {
             let matched = Matched { rule: &rule.id, reason: rule.reason };
+            if rule.is_on_trial(today) {
+                // A rule that keeps or labels shows nothing as long as it does not decide.
+                if rule.action == Action::Filter {
+                    verdict.observed.push(matched);
+                }
+                continue;
+            }
             for tag in &rule.tags {
                 if !verdict.tags.contains(&tag.as_str()) {
                     verdict.tags.push(tag);
@@ -52,15 +58,17 @@ impl RuleSet {
             }
             match rule.action {
                 Action::Label => {}
-                _ if rule.is_on_trial(today) => verdict.observed.push(matched),
-                Action::Keep => is_kept = true,
+                Action::Keep => {
+                    verdict.kept_by.get_or_insert(matched);
+                }
                 Action::Filter => {
                     verdict.filtered_by.get_or_insert(matched);
                 }
             }
         }
-        if is_kept {
+        if verdict.kept_by.is_some() {
             verdict.filtered_by = None;
+            verdict.observed.clear();
         }
         verdict
     }

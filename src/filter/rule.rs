@@ -17,6 +17,16 @@ pub enum Action {
     Label,
 }
 
+impl Action {
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Filter => "filter",
+            Self::Label => "label",
+        }
+    }
+}
+
 /// Whether a rule decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
@@ -35,9 +45,11 @@ pub struct Rule {
     pub mode: Mode,
     pub priority: i64,
     pub apps: Vec<AppGlob>,
+    /// The same as the rule's own file says it, before any override: its examples are of these.
+    pub written_apps: Vec<AppGlob>,
     pub tags: Vec<String>,
     pub evidence: Vec<String>,
-    /// From this day on a filter rule only observes.
+    /// After this day a filter rule only observes.
     pub expires: Option<Date>,
     /// Canaries that it may match, by name.
     pub may_match_canary: Vec<String>,
@@ -64,18 +76,63 @@ pub struct AppGlob {
 }
 
 impl Rule {
+    /// Says what is wrong with the rule as a whole.
+    pub fn check(&self) -> Result<(), String> {
+        if self.any.is_empty() && self.all.is_empty() {
+            return Err("asks nothing: it needs `any` or `all`".to_owned());
+        }
+        if self.evidence.is_empty() {
+            return Err("`evidence` is missing: say where this was seen or explained".to_owned());
+        }
+        if self.action == Action::Label && self.tags.is_empty() {
+            return Err("a rule that labels needs `tags`".to_owned());
+        }
+        let count = |matches| self.examples.iter().filter(|one| one.matches == matches).count();
+        if count(true) == 0 {
+            return Err("an example with `match = true` is missing".to_owned());
+        }
+        // One lookalike and one neighbour keep a rule from growing over what it was meant for.
+        match (self.action, count(false)) {
+            (Action::Filter, 0 | 1) => {
+                Err("a rule that filters needs two examples with `match = false`".to_owned())
+            }
+            (_, 0) => Err("an example with `match = false` is missing".to_owned()),
+            _ => Ok(()),
+        }
+    }
+
     /// Whether the rule matches, asked the long way; the index gives the same answer faster.
     pub fn matches(&self, subject: &Subject<'_>) -> bool {
-        self.applies_to(subject)
-            && holds(&self.all, subject)
+        self.applies_to(subject) && self.matches_any_app(subject)
+    }
+
+    /// The same, for the applications that the rule's own file names.
+    pub fn matches_as_written(&self, subject: &Subject<'_>) -> bool {
+        is_meant(&self.written_apps, subject) && self.matches_any_app(subject)
+    }
+
+    /// Whether the rule would match what was blocked and its source on some page, for some app
+    /// and browser: everything else that it asks for is taken to be so.
+    pub fn matches_somewhere(&self, subject: &Subject<'_>) -> bool {
+        let holds = |block: &Block| {
+            block.iter().all(|condition| {
+                !condition.field.is_about_the_violation() || condition.holds(subject)
+            })
+        };
+        holds(&self.all)
+            && (self.any.is_empty() || self.any.iter().any(holds))
+            && !self.is_excepted(subject)
+    }
+
+    fn matches_any_app(&self, subject: &Subject<'_>) -> bool {
+        holds(&self.all, subject)
             && (self.any.is_empty() || self.any.iter().any(|block| holds(block, subject)))
             && !self.is_excepted(subject)
     }
 
     /// Whether the rule is meant for the subject's application.
     pub fn applies_to(&self, subject: &Subject<'_>) -> bool {
-        let app = Field::AppName.text(subject).unwrap_or("");
-        self.apps.iter().any(|glob| glob.matches(app))
+        is_meant(&self.apps, subject)
     }
 
     pub fn is_excepted(&self, subject: &Subject<'_>) -> bool {
@@ -89,8 +146,13 @@ impl Rule {
 
     /// Whether the rule's last day is over.
     pub fn has_expired(&self, today: Date) -> bool {
-        self.expires.is_some_and(|expires| today >= expires)
+        self.expires.is_some_and(|expires| today > expires)
     }
+}
+
+fn is_meant(apps: &[AppGlob], subject: &Subject<'_>) -> bool {
+    let app = Field::AppName.text(subject).unwrap_or("");
+    apps.iter().any(|glob| glob.matches(app))
 }
 
 /// Whether every condition of a block holds.

@@ -4,6 +4,9 @@ use crate::normalize::{self, normalize};
 use crate::report::{Delivery, RawReport, Reason};
 use std::borrow::Cow;
 
+/// The day on which the rules judge here.
+const TODAY: Date = jiff::civil::date(2026, 11, 23);
+
 /// Keys of a report and their values.
 type Fields = &'static [(&'static str, &'static str)];
 
@@ -70,7 +73,7 @@ fn compile(texts: &[&str]) -> Result<RuleSet, Vec<RuleError>> {
 }
 
 fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> Option<String> {
-    let today = jiff::civil::date(2026, 11, 23);
+    let today = TODAY;
     show(fields, app, |subject| {
         rules.judge(subject, today).filtered_by.map(|matched| matched.rule.to_owned())
     })
@@ -190,11 +193,11 @@ fn keep_comes_first_then_priority_then_id() {
 fn rules_on_trial_and_past_their_date_only_show() {
     let eval = [("blocked", "eval")];
     let trial = matching_eval("trial", "filter", "mode = \"observe\"");
-    let expired = matching_eval("expired", "filter", "expires = 2026-11-23");
-    let fresh = matching_eval("fresh", "filter", "expires = 2026-11-24");
+    let expired = matching_eval("expired", "filter", "expires = 2026-11-22");
+    let fresh = matching_eval("fresh", "filter", "expires = 2026-11-23");
     let label = matching_eval("label", "label", "tags = [\"odd\"]");
     let rules = compile(&[&trial, &expired, &label]).expect("compiles");
-    let today = jiff::civil::date(2026, 11, 23);
+    let today = TODAY;
     show(&eval, None, |subject| {
         let verdict = rules.judge(subject, today);
         assert_eq!(verdict.filtered_by, None);
@@ -382,13 +385,13 @@ fn explanations_name_the_block_and_the_value() {
     )])
     .expect("compiles");
     let fields = [("effective", "img-src"), ("blocked", "https://x.b.test/")];
-    let traces = show(&fields, None, |subject| rules.explain(subject));
+    let traces = show(&fields, None, |subject| rules.explain(subject, TODAY));
     assert!(traces[0].matched);
     assert_eq!(traces[0].block, "any[1]");
     assert_eq!(traces[0].decided[0].condition, "blocked_host under \"b.test\"");
     assert_eq!(traces[0].decided[0].value.as_deref(), Some("x.b.test"));
     let fields = [("effective", "font-src"), ("blocked", "https://x.b.test/")];
-    let traces = show(&fields, None, |subject| rules.explain(subject));
+    let traces = show(&fields, None, |subject| rules.explain(subject, TODAY));
     assert!(!traces[0].matched);
     assert!(!traces[0].decided[1].holds);
 }

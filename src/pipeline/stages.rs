@@ -8,12 +8,13 @@ use crate::derive::{self, Deriver, OtherFacts};
 use crate::normalize;
 use crate::report::{Delivery, Facts, NormalizedOther, OtherReport, RawReport, Violation};
 use std::borrow::Cow;
+use std::sync::Arc;
 
 /// Everything that a body goes through before it is judged.
 pub struct Stages {
     pub max_reports: usize,
     normalize: normalize::Settings,
-    deriver: Deriver,
+    deriver: Arc<Deriver>,
 }
 
 impl Stages {
@@ -30,8 +31,18 @@ impl Stages {
         Ok(Self {
             max_reports: settings.max_reports,
             normalize: normalize.clone(),
-            deriver: Deriver::new(derive)?,
+            deriver: Arc::new(Deriver::new(derive)?),
         })
+    }
+
+    /// The same stages, keeping of each field what is kept by default.
+    #[must_use]
+    pub fn as_shipped(&self) -> Self {
+        Self {
+            max_reports: self.max_reports,
+            normalize: normalize::Settings::default(),
+            deriver: self.deriver.clone(),
+        }
     }
 
     pub fn normalize<'b>(&self, raw: RawReport<'b>) -> Violation<'b> {

@@ -7,6 +7,8 @@ use super::class::closed_set;
 pub struct Verdict<'r> {
     /// The rule that filters it, unless a `keep` rule came first.
     pub filtered_by: Option<Matched<'r>>,
+    /// The `keep` rule that saved it from being filtered, or would have.
+    pub kept_by: Option<Matched<'r>>,
     /// Labels from rules, in the order of the rules.
     pub tags: Vec<&'r str>,
     /// Rules on trial that would have filtered it.
