@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# Two stages: build with the Rust toolchain, run with nothing but the binary and CA certificates.
+# Two stages: build with the Rust toolchain, run with little more than the binary.
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src

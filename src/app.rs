@@ -71,8 +71,12 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         rules,
         Sink::Store(store.handle()),
         &settings.pipeline,
-        pipeline::Metrics::register(&registry, settings.pipeline.max_metric_apps)
-            .context("registering metrics")?,
+        pipeline::Metrics::register(
+            &registry,
+            settings.pipeline.max_metric_apps,
+            &settings.http.apps.known,
+        )
+        .context("registering metrics")?,
     ));
 
     let ready = pipeline.clone();

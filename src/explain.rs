@@ -58,6 +58,7 @@ pub fn explain(
     stages: &Stages,
     rules: &RuleSet,
 ) -> Explanation {
+    let delivery = &stages.bounded(delivery);
     let mut scratch = Scratch::default();
     let reports = match decode(body, &mut scratch, stages.max_reports) {
         Ok(entries) => entries

@@ -1,7 +1,7 @@
 //! The journey of one report.
 //!
 //! A browser posts a body. [`decode`] tells its shape and reads raw reports out of it.
-//! [`normalize`] takes the browser's quirks away and scrubs secrets; [`derive`] works out what
+//! [`normalize`] takes the browser's quirks away and scrubs secrets; [`mod@derive`] works out what
 //! follows; [`filter`] says whether it is noise, and why; [`publish`] writes the record down and
 //! hands it to a sink. [`pipeline`] puts these verbs in order, and is the only one that knows them
 //! all. [`http`] answers 204 once the sink's receipt says that the records are durable.

@@ -13,7 +13,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// The rules in force and the way to renew them.
 pub struct Reloader {
@@ -139,11 +139,20 @@ impl Reloader {
             })?;
         watcher.watch(folder, RecursiveMode::NonRecursive)?;
         let reloader = self.clone();
+        let watched = folder.clone();
         std::thread::Builder::new()
             .name("cspipe-reload".to_owned())
             .spawn(move || {
                 reloader.catch_up();
-                while changes.recv().is_ok() {
+                let mut listing = list(&watched);
+                loop {
+                    match changes.recv_timeout(LOOK) {
+                        Ok(()) => {}
+                        // A folder that was replaced as a whole is watched no more.
+                        Err(RecvTimeoutError::Timeout) if list(&watched) == listing => continue,
+                        Err(RecvTimeoutError::Timeout) => {}
+                        Err(RecvTimeoutError::Disconnected) => return,
+                    }
                     // Editors write, rename and touch; the last of it counts.
                     loop {
                         match changes.recv_timeout(REST) {
@@ -152,6 +161,7 @@ impl Reloader {
                             Err(RecvTimeoutError::Disconnected) => return,
                         }
                     }
+                    listing = list(&watched);
                     // Told in the log and in the metrics.
                     let _ = reloader.reload();
                 }
@@ -159,6 +169,19 @@ impl Reloader {
             .map_err(notify::Error::io)?;
         Ok(Some(watcher))
     }
+}
+
+/// What can be seen of a folder without reading its files: names, sizes, times.
+fn list(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let mut listing: Vec<_> = entries
+        .filter_map(|entry| {
+            let metadata = std::fs::metadata(entry.path()).ok()?;
+            Some((entry.path(), metadata.len(), metadata.modified().ok()))
+        })
+        .collect();
+    listing.sort();
+    listing
 }
 
 /// Loads and proves the rules of a folder, or the compiled-in ones.
@@ -259,3 +282,5 @@ fn joined(errors: &[RuleError]) -> String {
 
 /// How long a folder must be left alone before it is read.
 const REST: Duration = Duration::from_millis(150);
+/// How often a folder is looked at, whatever the watch says.
+const LOOK: Duration = Duration::from_secs(2);

@@ -32,6 +32,7 @@ const IMPURE: &[&str] = &[
     "SystemTime",
     "Instant::now",
     "std::net::Tcp",
+    "std::fs",
     "tokio",
     "prometheus",
     "tracing",

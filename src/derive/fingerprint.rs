@@ -40,16 +40,28 @@ pub fn fingerprint(violation: &Violation<'_>) -> Fingerprint {
         Some(Directive::FrameAncestors | Directive::Sandbox)
     );
     match &violation.blocked {
-        _ if is_about_the_page => part(page_path(page)),
+        // A word for the kind comes first: `https://inline/` is not `inline`.
+        _ if is_about_the_page => {
+            part("page");
+            part(page_path(page));
+        }
         Blocked::Resource(Address::Network(blocked)) => {
+            part("host");
             part(&blocked.host);
             if !violation.names_origin_only() {
                 part(blocked.path());
             }
         }
-        Blocked::Resource(Address::Local { scheme, .. }) => part(scheme),
-        Blocked::Resource(Address::Label(label)) => part(label),
+        Blocked::Resource(Address::Local { scheme, .. }) => {
+            part("scheme");
+            part(scheme);
+        }
+        Blocked::Resource(Address::Label(label)) => {
+            part("label");
+            part(label);
+        }
         keyword => {
+            part("keyword");
             part(keyword.text().unwrap_or(""));
             part(page_path(page));
         }

@@ -49,14 +49,15 @@ pub struct OtherFacts<'v> {
 }
 
 impl Deriver {
-    /// Loads the list of public suffixes and makes the cache.
+    /// Reads the list of public suffixes, the built-in one when there is no other, and makes the
+    /// cache.
     ///
     /// # Errors
     ///
-    /// When a list of the site's own is named and cannot be read.
-    pub fn new(settings: &Settings) -> Result<Self, ListError> {
+    /// When the list of the site's own is none.
+    pub fn new(settings: &Settings, public_suffixes: Option<&[u8]>) -> Result<Self, ListError> {
         Ok(Self {
-            domains: Domains::load(settings.public_suffix_list.as_deref())?,
+            domains: Domains::read(public_suffixes)?,
             agents: Cache::new(settings.user_agent_cache),
             settings: settings.clone(),
         })
@@ -83,7 +84,7 @@ impl Deriver {
                 Relation::CrossSite
             }
         });
-        let user_agent = violation.user_agent.as_deref().or(delivery.user_agent).map(cut_agent);
+        let user_agent = violation.user_agent.as_deref().or(delivery.user_agent);
 
         Facts {
             timestamp: happened_at(delivery.received_at, violation.age),
@@ -116,7 +117,7 @@ impl Deriver {
         delivery: &Delivery<'v>,
     ) -> OtherFacts<'v> {
         let smuggled = Smuggled::read(delivery.query, &self.settings);
-        let user_agent = envelope_user_agent.or(delivery.user_agent).map(cut_agent);
+        let user_agent = envelope_user_agent.or(delivery.user_agent);
         OtherFacts {
             timestamp: happened_at(delivery.received_at, age),
             app_name: app_name(delivery, &smuggled),
@@ -173,10 +174,3 @@ fn base<'v>(name: &'v DirectiveName<'_>) -> DirectiveName<'v> {
         DirectiveName::Unknown(name) => DirectiveName::Unknown(Cow::Borrowed(name)),
     }
 }
-
-/// As much of a user agent as is kept.
-fn cut_agent(user_agent: &str) -> &str {
-    &user_agent[..user_agent.floor_char_boundary(MAX_USER_AGENT)]
-}
-
-const MAX_USER_AGENT: usize = 512;

@@ -2,7 +2,7 @@ use super::*;
 use crate::report::{Classification, Fingerprint, RawReport};
 
 fn deriver() -> Deriver {
-    Deriver::new(&Settings::default()).expect("the built-in list loads")
+    Deriver::new(&Settings::default(), None).expect("the built-in list loads")
 }
 
 fn delivery(query: Option<&str>) -> Delivery<'_> {

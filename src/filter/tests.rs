@@ -32,7 +32,7 @@ fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject
         user_agent: Some("Mozilla/5.0 (X11; Linux x86_64; rv:41.0) Gecko/20100101 Firefox/41.0"),
         content_type: None,
     };
-    let deriver = Deriver::new(&derive::Settings::default()).expect("the list loads");
+    let deriver = Deriver::new(&derive::Settings::default(), None).expect("the list loads");
     let facts = deriver.derive(&violation, &delivery);
     see(&Subject { violation: &violation, facts: &facts })
 }

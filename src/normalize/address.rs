@@ -25,13 +25,17 @@ pub fn place<'b>(
     settings: &Settings,
     repairs: &mut Repairs,
 ) -> Option<Address<'b>> {
-    let blank = |letter: char| letter.is_whitespace() || letter.is_control();
     let address = match text? {
-        Cow::Borrowed(text) => parse(text.trim_matches(blank), role, keep)?,
-        Cow::Owned(text) => into_owned(parse(text.trim_matches(blank), role, keep)?),
+        Cow::Borrowed(text) => parse(trimmed(text), role, keep)?,
+        Cow::Owned(text) => into_owned(parse(trimmed(&text), role, keep)?),
     };
     // `#top` alone: nothing of it may be kept.
     Some(limit(address, settings, repairs)).filter(|address| !address.text().is_empty())
+}
+
+/// Without the white space and control characters around, which no address needs.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control())
 }
 
 /// The text of an address that is used for nothing else.
@@ -120,15 +124,17 @@ fn is_bare_scheme(word: &str, role: Role) -> bool {
 
 /// No scheme: a bare host, the bare name of a scheme, or a label.
 fn without_scheme(text: &str, role: Role, keep: Keep) -> Address<'_> {
+    // What stands behind these is not kept, so it must not decide.
+    let head = trimmed(text.split(['?', '#']).next().unwrap_or(text));
     if role == Role::Blocked
-        && let Some(location) = bare_location(text, keep)
+        && let Some(location) = bare_location(head, keep)
     {
         return Address::Network(location);
     }
-    let lower = text.split(['?', '#']).next().unwrap_or(text).trim_end().to_ascii_lowercase();
+    let lower = head.to_ascii_lowercase();
     if is_bare_scheme(&lower, role) {
         let scheme: Cow<'_, str> =
-            if lower == text { Cow::Borrowed(text) } else { Cow::Owned(lower) };
+            if lower == head { Cow::Borrowed(head) } else { Cow::Owned(lower) };
         return Address::Local { scheme: scheme.clone(), text: scheme };
     }
     Address::Label(scrub::label(text, keep))
@@ -143,9 +149,10 @@ fn bare_location(text: &str, keep: Keep) -> Option<Location<'static>> {
     }
     let url = format!("https://{text}");
     let parts = UrlParts::split(&url)?;
-    // A word alone is a scheme, unless something about it is of a host only.
-    let is_host =
-        parts.host.contains(['.', '[']) || parts.port.is_some() || parts.host == "localhost";
+    // A word alone is a scheme, unless something about it is of a host only; a number is neither.
+    let written = text.split(['/', '?', '#']).next().unwrap_or(text);
+    let is_host = parts.host == "localhost"
+        || parts.host.contains(['.', '[']) && written.contains(['.', '[']);
     if !is_host {
         return None;
     }

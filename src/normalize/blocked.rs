@@ -27,10 +27,9 @@ pub fn blocked<'b>(
     let Some(text) = text else {
         return absent(context);
     };
-    // Nothing behind these is ever kept, so it must not decide either.
-    let word = text.split(['?', '#']).next().unwrap_or(&text);
-    let blank = |letter: char| letter.is_whitespace() || letter.is_control();
-    if let Some(blocked) = keyword(word.trim_matches(blank), context) {
+    // What stands behind these says nothing that a keyword does not.
+    let word = text.split(['?', '#', ':']).next().unwrap_or(&text);
+    if let Some(blocked) = keyword(address::trimmed(word), context) {
         return blocked;
     }
     let text = absolute(text, context.document);
@@ -41,7 +40,7 @@ pub fn blocked<'b>(
 /// The words that stand for no resource. Case and blanks around do not matter: Relay's tests
 /// hold `INLINE` and `inline `, and a colon behind `eval`.
 fn keyword(word: &str, context: &Context<'_, '_>) -> Option<Blocked<'static>> {
-    let is = |keyword: &str| word.strip_suffix(':').unwrap_or(word).eq_ignore_ascii_case(keyword);
+    let is = |keyword: &str| word.eq_ignore_ascii_case(keyword);
     Some(match word {
         "" => blank(context),
         _ if is("inline") => Blocked::Inline,
@@ -99,12 +98,13 @@ fn is_eval(directive: Directive, context: &Context<'_, '_>) -> bool {
 
 /// `//cdn.example.net/x` has the page's scheme (RFC 3986 section 4.2).
 fn absolute<'b>(text: Cow<'b, str>, document: Option<&Address<'_>>) -> Cow<'b, str> {
-    if !text.trim_start().starts_with("//") {
+    let path = address::trimmed(&text);
+    if !path.starts_with("//") {
         return text;
     }
     let scheme = match document.and_then(Address::scheme) {
         Some("http") => "http",
         _ => "https",
     };
-    Cow::Owned(format!("{scheme}:{}", text.trim_start()))
+    Cow::Owned(format!("{scheme}:{path}"))
 }

@@ -42,12 +42,17 @@ struct Apps {
 }
 
 impl Metrics {
-    /// Registers everything. `max_apps` bounds how many applications have series of their own.
+    /// Registers everything. `max_apps` bounds how many applications have series of their own;
+    /// `known_apps` have theirs whoever comes first.
     ///
     /// # Errors
     ///
     /// When a name is taken in the registry.
-    pub fn register(registry: &Registry, max_apps: usize) -> Result<Self, prometheus::Error> {
+    pub fn register(
+        registry: &Registry,
+        max_apps: usize,
+        known_apps: &[String],
+    ) -> Result<Self, prometheus::Error> {
         let vec = |name: &str, help: &str, labels: &[&str]| {
             let vec = IntCounterVec::new(Opts::new(name, help), labels)?;
             registry.register(Box::new(vec.clone()))?;
@@ -86,7 +91,7 @@ impl Metrics {
                 "Violations that a rule on trial would have filtered.",
                 &["reason", "rule"],
             )?,
-            apps: Arc::new(Apps { max: max_apps, known: Mutex::default() }),
+            apps: Arc::new(Apps::new(max_apps, known_apps)),
             series: Arc::default(),
         })
     }
@@ -163,6 +168,13 @@ impl Metrics {
 }
 
 impl Apps {
+    fn new(max: usize, known: &[String]) -> Self {
+        let known: HashMap<_, _, _> =
+            known.iter().enumerate().map(|(at, app)| (app.clone(), at + 1)).collect();
+        // Whoever posts first to made-up names must not take all that is left.
+        Self { max: max.max(known.len()), known: Mutex::new(known) }
+    }
+
     /// The application's number, or [`OTHER`] once there are too many.
     fn label(&self, app: &str) -> usize {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);

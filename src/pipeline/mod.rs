@@ -10,8 +10,6 @@ mod metrics;
 mod settings;
 mod specimens;
 mod stages;
-#[cfg(test)]
-mod tests;
 
 pub use metrics::Metrics;
 pub use publish::{NotDurable, Receipt};
@@ -77,6 +75,7 @@ impl Pipeline {
 
     /// Takes the body of one request.
     pub fn take(&self, body: &[u8], delivery: &Delivery<'_>) -> Taken {
+        let delivery = &self.stages.bounded(delivery);
         SCRATCH.with_borrow_mut(|scratch| match decode(body, scratch, self.stages.max_reports) {
             Ok(entries) => self.publish(entries, body, delivery),
             Err(Unreadable::Rejected(rejection)) => {

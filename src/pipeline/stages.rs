@@ -4,10 +4,11 @@
 //! that run in production.
 
 use super::settings;
-use crate::derive::{self, Deriver, OtherFacts};
+use crate::derive::{self, Deriver, ListError, OtherFacts};
 use crate::normalize;
 use crate::report::{Delivery, Facts, NormalizedOther, OtherReport, RawReport, Violation};
 use std::borrow::Cow;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 /// Everything that a body goes through before it is judged.
@@ -17,22 +18,48 @@ pub struct Stages {
     deriver: Arc<Deriver>,
 }
 
+/// Why there are no stages.
+#[derive(Debug, thiserror::Error)]
+pub enum StagesError {
+    #[error("cannot read {path}: {source}")]
+    Unreadable { path: PathBuf, source: std::io::Error },
+    #[error("{path}: {source}")]
+    Invalid { path: PathBuf, source: ListError },
+}
+
 impl Stages {
     /// Loads what the stages need.
     ///
     /// # Errors
     ///
-    /// When a public suffix list of the site's own cannot be used.
+    /// When a public suffix list of the site's own cannot be read, or is none.
     pub fn new(
         settings: &settings::Settings,
         normalize: &normalize::Settings,
         derive: &derive::Settings,
-    ) -> Result<Self, derive::ListError> {
+    ) -> Result<Self, StagesError> {
+        let list = &derive.public_suffix_list;
+        let own = list.as_ref().map(std::fs::read).transpose();
+        let path = || list.clone().unwrap_or_default();
+        let own = own.map_err(|source| StagesError::Unreadable { path: path(), source })?;
+        let deriver = Deriver::new(derive, own.as_deref())
+            .map_err(|source| StagesError::Invalid { path: path(), source })?;
         Ok(Self {
             max_reports: settings.max_reports,
             normalize: normalize.clone(),
-            deriver: Arc::new(Deriver::new(derive)?),
+            deriver: Arc::new(deriver),
         })
+    }
+
+    /// A delivery of which no text is longer than what is kept of it.
+    pub fn bounded<'r>(&self, delivery: &Delivery<'r>) -> Delivery<'r> {
+        let max = usize::try_from(self.normalize.max_user_agent.as_u64()).unwrap_or(usize::MAX);
+        let cut = |text: &'r str| &text[..text.floor_char_boundary(max)];
+        Delivery {
+            user_agent: delivery.user_agent.map(cut),
+            content_type: delivery.content_type.map(cut),
+            ..*delivery
+        }
     }
 
     /// The same stages, keeping of each field what is kept by default.

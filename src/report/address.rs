@@ -163,11 +163,6 @@ pub(super) fn names_origin_only(directive: Option<&DirectiveName<'_>>) -> bool {
     use crate::policy::Directive;
     matches!(
         directive.and_then(DirectiveName::known),
-        Some(
-            Directive::FrameSrc
-                | Directive::ObjectSrc
-                | Directive::FencedFrameSrc
-                | Directive::ChildSrc
-        )
+        Some(Directive::FrameSrc | Directive::ObjectSrc | Directive::FencedFrameSrc)
     )
 }

@@ -71,8 +71,13 @@ fn check_variables() -> Result<(), SettingsError> {
     let unknown = std::env::vars_os()
         .filter_map(|(name, _)| name.into_string().ok())
         .filter(|name| name.starts_with(PREFIX) && !name.contains("__"))
-        .find(|name| !FLAG_VARIABLES.contains(&name.as_str()));
+        .find(|name| !FLAG_VARIABLES.contains(&name.as_str()) && !is_service_link(name));
     unknown.map_or(Ok(()), |name| Err(SettingsError::UnknownVariable(name)))
+}
+
+/// Kubernetes sets these in every pod beside a Service named `cspipe`.
+fn is_service_link(name: &str) -> bool {
+    name == "CSPIPE_PORT" || name.starts_with("CSPIPE_PORT_") || name.starts_with("CSPIPE_SERVICE_")
 }
 
 fn invalid(error: &figment::Error) -> SettingsError {
@@ -183,4 +188,6 @@ const FLAG_VARIABLES: &[&str] = &[
     "CSPIPE_DATA",
     "CSPIPE_FILTERS",
     "CSPIPE_LOG",
+    // Read when the program is built.
+    "CSPIPE_REVISION",
 ];

@@ -347,7 +347,7 @@ fn pipeline(store: &Store, rules: Arc<ArcSwap<RuleSet>>, registry: &Registry) ->
         edge: Some("edge-1".to_owned()),
         ..pipeline::Settings::default()
     };
-    let metrics = pipeline::Metrics::register(registry, settings.max_metric_apps);
+    let metrics = pipeline::Metrics::register(registry, settings.max_metric_apps, &[]);
     let metrics = metrics.expect("the names are free");
     Pipeline::new(stages(), rules, Sink::Store(store.handle()), &settings, metrics)
 }

@@ -114,7 +114,7 @@ impl Bench {
             specimens_per_second: u32::MAX,
             ..pipeline::Settings::default()
         };
-        let metrics = pipeline::Metrics::register(&registry, settings.max_metric_apps)
+        let metrics = pipeline::Metrics::register(&registry, settings.max_metric_apps, &[])
             .expect("the names are free");
         let pipeline = Pipeline::new(
             stages,
