@@ -12,7 +12,7 @@ use crate::settings::Settings;
 use crate::store::{self, Store};
 use anyhow::Context;
 use std::sync::Arc;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Why the edge does not run.
 #[derive(Debug, thiserror::Error)]
@@ -102,6 +102,16 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
     .map_err(|error| {
         AppError::Unavailable(format!("{error}; --listen and --private choose other addresses"))
     })?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("starting the runtime")?;
+    // Before the addresses are told: whoever reads them may send a signal at once.
+    let signals = {
+        let _entered = runtime.enter();
+        Signals::listen().context("waiting for signals")?
+    };
+
     // Scripts wait for the first two lines; the rest is for people.
     let (public, private) = (server.public_addr(), server.private_addr());
     println!("public http://{public}");
@@ -109,16 +119,11 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
     println!("try http://{private}/demo");
     println!("look sqlite3 {} \"{LOOK}\"", data.join("cspipe.db").display());
 
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("starting the runtime")?;
     runtime.block_on(async {
-        until_told_to_stop(&reloader).await.context("waiting for signals")?;
+        signals.until_told_to_stop(&reloader).await;
         tracing::info!("stopping: answering what has been asked");
         server.stop().await;
-        Ok::<_, anyhow::Error>(())
-    })?;
+    });
     // Commits what is queued, which by now is nothing that anybody waits for.
     store.close();
     tracing::info!("stopped");
@@ -143,19 +148,34 @@ fn wrong_rules(error: &LoadError) -> AppError {
     AppError::Wrong(error.to_string())
 }
 
-/// Waits for SIGTERM or SIGINT; SIGHUP reloads the rules.
-async fn until_told_to_stop(reloader: &Arc<Reloader>) -> std::io::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut hangup = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            _ = terminate.recv() => return Ok(()),
-            _ = interrupt.recv() => return Ok(()),
-            _ = hangup.recv() => {
-                let reloader = reloader.clone();
-                // It reads files and runs examples; what came of it is in the log.
-                tokio::task::spawn_blocking(move || drop(reloader.reload()));
+/// What a process is told from outside.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    /// Takes the signals over; from now on none of them ends the process by itself.
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Waits for SIGTERM or SIGINT; SIGHUP reloads the rules.
+    async fn until_told_to_stop(mut self, reloader: &Arc<Reloader>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hangup.recv() => {
+                    let reloader = reloader.clone();
+                    // It reads files and runs examples; what came of it is in the log.
+                    tokio::task::spawn_blocking(move || drop(reloader.reload()));
+                }
             }
         }
     }

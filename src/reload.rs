@@ -139,17 +139,17 @@ impl Reloader {
             })?;
         watcher.watch(folder, RecursiveMode::NonRecursive)?;
         let reloader = self.clone();
-        let watched = folder.clone();
+        let place = folder.clone();
         std::thread::Builder::new()
             .name("cspipe-reload".to_owned())
             .spawn(move || {
                 reloader.catch_up();
-                let mut listing = list(&watched);
+                let mut listing = list(&place);
                 loop {
                     match changes.recv_timeout(LOOK) {
                         Ok(()) => {}
                         // A folder that was replaced as a whole is watched no more.
-                        Err(RecvTimeoutError::Timeout) if list(&watched) == listing => continue,
+                        Err(RecvTimeoutError::Timeout) if list(&place) == listing => continue,
                         Err(RecvTimeoutError::Timeout) => {}
                         Err(RecvTimeoutError::Disconnected) => return,
                     }
@@ -161,7 +161,7 @@ impl Reloader {
                             Err(RecvTimeoutError::Disconnected) => return,
                         }
                     }
-                    listing = list(&watched);
+                    listing = list(&place);
                     // Told in the log and in the metrics.
                     let _ = reloader.reload();
                 }

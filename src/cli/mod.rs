@@ -133,6 +133,8 @@ fn start_log(log: Log) {
         .with_env_filter(filter)
         // Colours are for eyes; a file or a collector wants plain text.
         .with_ansi(std::io::stderr().is_terminal())
+        // A log that cannot be written must not end the thread that wanted to.
+        .log_internal_errors(false)
         .with_writer(std::io::stderr);
     match log {
         Log::Text => lines.with_target(false).init(),

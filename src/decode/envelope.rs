@@ -84,7 +84,7 @@ fn read_object<'s>(
         }
     }
 
-    let report_type = envelope.report_type.as_deref().map(str::trim).unwrap_or("");
+    let report_type = envelope.report_type.as_deref().map_or("", str::trim);
     if is_foreign(report_type) {
         let report_type = Cow::Owned(report_type.to_owned());
         let body = envelope.body.map(|body| body.encode());

@@ -79,7 +79,10 @@ mod tests {
     #[test]
     fn a_list_that_is_none_is_told() {
         assert!(Domains::read(Some(b"\xff")).is_err());
-        let own = Domains::read(Some(b"test\ncorp.test\n")).expect("reads");
+        let own = Domains::read(Some(
+            b"// ===BEGIN ICANN DOMAINS===\ntest\ncorp.test\n// ===END ICANN DOMAINS===\n",
+        ))
+        .expect("reads");
         assert!(own.is_public_suffix("corp.test"));
         assert!(!own.is_public_suffix("co.uk"));
     }
