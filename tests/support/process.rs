@@ -9,15 +9,26 @@ use rusqlite::{Connection, OpenFlags};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::{Arc, Mutex, mpsc};
-use std::thread;
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::mpsc;
+use std::{fs, thread};
+use tempfile::TempDir;
+
+/// A folder for one test.
+pub fn folder() -> TempDir {
+    tempfile::tempdir().expect("a temporary directory")
+}
+
+/// Writes a file and the folders above it.
+pub fn write(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+    fs::write(path, text).expect("a file");
+}
 
 /// The program, about to run in a folder.
 pub fn cspipe(folder: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cspipe"));
-    clean(&mut command, folder);
-    command
+    command(PROGRAM, folder)
 }
 
 /// The program, about to serve free ports and to store in `data`.
@@ -27,12 +38,10 @@ pub fn serve(folder: &Path) -> Command {
     command
 }
 
-/// The same by way of a shell that prepares the process first.
-pub fn serve_after(preparation: &str, folder: &Path) -> Command {
-    let mut command = Command::new("sh");
-    clean(&mut command, folder);
-    command.arg("-c").arg(format!("{preparation}; exec \"$0\" \"$@\""));
-    command.arg(env!("CARGO_BIN_EXE_cspipe")).args(SERVE);
+/// A shell, about to run a script in a folder. `"$0" "$@"` is what [`serve`] runs.
+pub fn shell(script: &str, folder: &Path) -> Command {
+    let mut command = command("sh", folder);
+    command.args(["-c", script, PROGRAM]).args(SERVE);
     command
 }
 
@@ -62,6 +71,15 @@ pub fn texts(output: Output) -> (String, String) {
     (text(output.stdout), text(output.stderr))
 }
 
+/// Runs a command that has to end well; returns what [`texts`] does.
+pub fn succeed(command: &mut Command) -> (String, String) {
+    let output = run(command);
+    let code = output.status.code();
+    let (out, errors) = texts(output);
+    assert_eq!(code, Some(0), "{errors}");
+    (out, errors)
+}
+
 /// A running edge. Dropping it kills it.
 pub struct Edge {
     child: Running,
@@ -69,7 +87,7 @@ pub struct Edge {
     pub private: SocketAddr,
     /// What it prints after its addresses.
     pub lines: mpsc::Receiver<String>,
-    log: Arc<Mutex<String>>,
+    log: Log,
 }
 
 impl Edge {
@@ -78,31 +96,23 @@ impl Edge {
         Self::spawn(&mut serve(folder))
     }
 
-    /// Starts an edge and waits until it has said where it listens. Its standard error is read
-    /// here unless the command says otherwise.
+    /// Starts an edge and waits until it has said where it listens.
     pub fn spawn(command: &mut Command) -> Self {
         Self::spawn_with_log(command, Stdio::piped())
     }
 
+    /// The same, with standard error going where it is told; only a pipe is read here.
     pub fn spawn_with_log(command: &mut Command, log: Stdio) -> Self {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(log);
         let mut child = Running(command.spawn().expect("it can be run"));
         let lines = follow(child.0.stdout.take().expect("a pipe"));
-        let log = Arc::new(Mutex::new(String::new()));
-        if let Some(stderr) = child.0.stderr.take() {
-            let log = Arc::clone(&log);
-            let logged = follow(stderr);
-            thread::spawn(move || {
-                for line in logged {
-                    *log.lock().expect("not poisoned") += &(line + "\n");
-                }
-            });
-        }
-        let address = |name: &str| {
+        let mut log = Log::of(child.0.stderr.take());
+        let mut address = |name: &str| {
             let line = lines.recv_timeout(PATIENCE).unwrap_or_default();
             let address = line.strip_prefix(name).and_then(|rest| rest.strip_prefix(" http://"));
             let Some(address) = address else {
-                panic!("no address: {line:?}; {}", log.lock().expect("not poisoned"));
+                let _ = child.0.kill();
+                panic!("{line:?} is no {name} address\n{}", log.whole());
             };
             address.parse().expect("an address")
         };
@@ -145,7 +155,7 @@ impl Edge {
     /// Waits for the end, which is after all was said; returns the exit code and the log.
     pub fn ended(mut self) -> (Option<i32>, String) {
         let code = self.child.wait().code();
-        (code, self.log.lock().expect("not poisoned").clone())
+        (code, self.log.whole())
     }
 
     /// Sends SIGTERM and waits for an end without complaint.
@@ -153,6 +163,16 @@ impl Edge {
         self.signal("TERM");
         let (code, log) = self.ended();
         assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+impl Drop for Edge {
+    /// Shows what it has logged to whoever reads of the failure.
+    fn drop(&mut self) {
+        if thread::panicking() {
+            let _ = self.child.0.kill();
+            eprintln!("{:?}\n{}", self.child.0.wait(), self.log.whole());
+        }
     }
 }
 
@@ -170,11 +190,26 @@ pub fn number(folder: &Path, query: &str) -> i64 {
     database(folder).query_row(query, [], |row| row.get(0)).expect(query)
 }
 
+/// Standard error, read as it comes; empty when it goes elsewhere.
+struct Log(Option<thread::JoinHandle<Vec<u8>>>);
+
+impl Log {
+    fn of(pipe: Option<ChildStderr>) -> Self {
+        Self(pipe.map(collect))
+    }
+
+    /// Waits for the end of it.
+    fn whole(&mut self) -> String {
+        let bytes = self.0.take().map(|reader| reader.join().expect("it is read"));
+        String::from_utf8(bytes.unwrap_or_default()).expect("text")
+    }
+}
+
 /// A child that does not outlive whoever started it.
 struct Running(Child);
 
 impl Running {
-    fn wait(&mut self) -> std::process::ExitStatus {
+    fn wait(&mut self) -> ExitStatus {
         let mut status = None;
         wait_until("the end of the process", || {
             status = self.0.try_wait().expect("a child");
@@ -192,12 +227,14 @@ impl Drop for Running {
     }
 }
 
-fn clean(command: &mut Command, folder: &Path) {
-    let ours = std::env::vars_os().map(|(name, _)| name);
-    for name in ours.filter(|name| name.to_string_lossy().starts_with("CSPIPE_")) {
+fn command(program: &str, folder: &Path) -> Command {
+    let mut command = Command::new(program);
+    let names = std::env::vars_os().map(|(name, _)| name);
+    for name in names.filter(|name| name.to_string_lossy().starts_with("CSPIPE_")) {
         command.env_remove(name);
     }
     command.env_remove("RUST_LOG").env_remove("RUST_BACKTRACE").current_dir(folder);
+    command
 }
 
 /// The lines of a pipe, read as they come, so that its writer never waits.
@@ -220,5 +257,6 @@ fn collect(mut pipe: impl Read + Send + 'static) -> thread::JoinHandle<Vec<u8>> 
     })
 }
 
+const PROGRAM: &str = env!("CARGO_BIN_EXE_cspipe");
 const SERVE: &[&str] =
     &["serve", "--listen", "127.0.0.1:0", "--private", "127.0.0.1:0", "--data", "data"];
