@@ -11,6 +11,7 @@ use crate::reload::{self, LoadError, Reloader};
 use crate::settings::Settings;
 use crate::store::{self, Store};
 use anyhow::Context;
+use std::io::Write;
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -112,12 +113,15 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         Signals::listen().context("waiting for signals")?
     };
 
-    // Scripts wait for the first two lines; the rest is for people.
     let (public, private) = (server.public_addr(), server.private_addr());
-    println!("public http://{public}");
-    println!("private http://{private}");
-    println!("try http://{private}/demo");
-    println!("look sqlite3 {} \"{LOOK}\"", data.join("cspipe.db").display());
+    let database = data.join("cspipe.db");
+    // Scripts wait for the first two lines, and may stop reading then; the rest is for people.
+    let _ = writeln!(
+        std::io::stdout(),
+        "public http://{public}\nprivate http://{private}\ntry http://{private}/demo\n\
+         look sqlite3 {} \"{LOOK}\"",
+        database.display()
+    );
 
     runtime.block_on(async {
         signals.until_told_to_stop(&reloader).await;

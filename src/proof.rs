@@ -35,7 +35,7 @@ pub fn prove(sources: &Sources, stages: &Stages) -> Result<RuleSet, Vec<RuleErro
         if rule.action == Action::Filter {
             errors.extend(unproven_blocks(rule, stages));
             errors.extend(rented_hosts(rule, stages));
-            errors.extend(canaries.iter().filter_map(|canary| spare(rule, canary, stages).err()));
+            errors.extend(spared(rule, &canaries, stages).err());
         }
     }
     if errors.is_empty() { Ok(rules) } else { Err(errors) }
@@ -71,14 +71,8 @@ fn unproven_blocks(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
     };
     let unshown = rule.any.iter().enumerate().filter(|(_, block)| !is_shown(block));
     unshown
-        .map(|(at, _)| RuleError {
-            file: rule.file.clone(),
-            line: Some(rule.line),
-            column: None,
-            rule: Some(rule.id.clone()),
-            key: Some(format!("any[{at}]")),
-            message: "no example with `match = true` shows this block".to_owned(),
-            source_line: None,
+        .map(|(at, _)| {
+            rule.error(&format!("any[{at}]"), "no example with `match = true` shows this block")
         })
         .collect()
 }
@@ -90,14 +84,11 @@ fn rented_hosts(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
         .filter(|condition| condition.field == Field::BlockedHost)
         .flat_map(Condition::parents)
         .filter(|host| stages.is_public_suffix(host))
-        .map(|host| RuleError {
-            file: rule.file.clone(),
-            line: Some(rule.line),
-            column: None,
-            rule: Some(rule.id.clone()),
-            key: Some("blocked_host.under".to_owned()),
-            message: format!("anybody may have a name under `{host}`; name the hosts themselves"),
-            source_line: None,
+        .map(|host| {
+            rule.error(
+                "blocked_host.under",
+                format!("anybody may have a name under `{host}`; name the hosts themselves"),
+            )
         })
         .collect()
 }
@@ -133,8 +124,8 @@ fn why_not(rule: &Rule, example: &Example, delivery: &Delivery<'_>, stages: &Sta
     .unwrap_or_default()
 }
 
-/// Whether a rule leaves a canary alone, or says by name that it does not.
-fn spare(rule: &Rule, canary: &Canary, stages: &Stages) -> Result<(), RuleError> {
+/// Whether a rule leaves every canary alone, or says by name that it does not.
+fn spared(rule: &Rule, canaries: &[Canary], stages: &Stages) -> Result<(), RuleError> {
     let delivery = Delivery {
         received_at: Timestamp::UNIX_EPOCH,
         app: None,
@@ -142,28 +133,30 @@ fn spare(rule: &Rule, canary: &Canary, stages: &Stages) -> Result<(), RuleError>
         user_agent: None,
         content_type: None,
     };
-    let error = |message| RuleError {
-        file: rule.file.clone(),
-        line: Some(rule.line),
-        column: None,
-        rule: Some(rule.id.clone()),
-        key: Some("may_match_canary".to_owned()),
-        message,
-        source_line: None,
-    };
-    // The canary stands for every page, app and browser.
-    let matched =
-        examine(&canary.body, &delivery, stages, |subject| rule.matches_somewhere(subject))
-            .map_err(|message| error(format!("canary `{}`: {message}", canary.id)))?;
-    let is_meant = rule.may_match_canary.iter().any(|name| name == "*" || *name == canary.id);
-    if matched && !is_meant {
-        return Err(error(format!(
-            "would filter the canary `{0}`: {1}. If that is meant, write \
-             may_match_canary = [\"{0}\"]",
-            canary.id, canary.why
-        )));
+    let mut hit = Vec::new();
+    for canary in canaries {
+        // The canary stands for every page, app and browser.
+        let matched =
+            examine(&canary.body, &delivery, stages, |subject| rule.matches_somewhere(subject))
+                .map_err(|message| {
+                    rule.error("may_match_canary", format!("canary `{}`: {message}", canary.id))
+                })?;
+        if matched && !rule.may_match_canary.iter().any(|name| name == "*" || *name == canary.id) {
+            hit.push(canary);
+        }
     }
-    Ok(())
+    let Some(first) = hit.first() else { return Ok(()) };
+    let names =
+        hit.iter().map(|canary| format!("\"{}\"", canary.id)).collect::<Vec<_>>().join(", ");
+    let all = if hit.len() == canaries.len() { ", or [\"*\"]" } else { "" };
+    Err(rule.error(
+        "may_match_canary",
+        format!(
+            "would filter the canary `{}`: {}. If that is meant, write may_match_canary = \
+             [{names}]{all}",
+            first.id, first.why
+        ),
+    ))
 }
 
 /// Takes one report through the stages and shows it.

@@ -69,13 +69,13 @@ fn what_is_not_proven_is_told() {
             "canary of inline code",
             "blocked_keyword = { is = \"inline\" }",
             Some(2),
-            "may_match_canary = [\"bare-inline-script\"]",
+            "may_match_canary = [\"bare-inline-script\", \"inline-script-of-the-page\", ",
         ),
         (
-            "canary whatever the app",
-            "blocked_host = { is = \"ads.example\" }\nviolation_type = { is = \"nix\" }",
-            Some(10),
-            "is no violation_type",
+            "canary of another page",
+            "blocked_keyword = { is = \"eval\" }\nreport_host = { is = \"mine.example\" }",
+            Some(2),
+            "would filter the canary `eval`",
         ),
         (
             "public suffix",
@@ -111,6 +111,33 @@ fn a_canary_may_be_matched_by_name_only() {
     assert_eq!(errors(&rule("\"big-host-googletagmanager\"")), []);
     let refused = errors(&rule("\"eval\""));
     assert!(refused[0].message.contains("`big-host-googletagmanager`"), "{refused:?}");
+}
+
+#[test]
+fn overrides_by_app_are_proven_as_well() {
+    let mut sources = filter::shipped();
+    let site = "format = 1\n[[override]]\nid = \"extension-source-label\"\napps = [\"shop\"]";
+    sources.files.push(("site.toml".to_owned(), site.to_owned()));
+    let rules = prove(&sources, &stages()).expect("an override by app holds");
+    assert_eq!(rules.rules().len(), 13);
+}
+
+#[test]
+fn what_a_site_keeps_does_not_matter() {
+    use cspipe::normalize::{Keep, KeepText, Settings};
+    let settings = Settings {
+        source: Keep::Origin,
+        blocked: Keep::Origin,
+        sample: KeepText::Drop,
+        ..Settings::default()
+    };
+    let stages = cspipe::pipeline::Stages::new(
+        &cspipe::pipeline::Settings::default(),
+        &settings,
+        &cspipe::derive::Settings::default(),
+    )
+    .expect("the built-in list loads");
+    assert!(prove(&filter::shipped(), &stages).is_ok());
 }
 
 #[test]

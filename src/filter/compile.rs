@@ -106,18 +106,13 @@ fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
     let mut errors = Vec::new();
     for rule in rules {
         if let Some(first) = seen.insert(&rule.id, rule) {
-            errors.push(RuleError {
-                file: rule.file.clone(),
-                line: Some(rule.line),
-                column: None,
-                rule: Some(rule.id.clone()),
-                key: Some("id".to_owned()),
-                message: format!(
+            errors.push(rule.error(
+                "id",
+                format!(
                     "the id is taken by {}:{}; to change that rule write [[override]]",
                     first.file, first.line
                 ),
-                source_line: None,
-            });
+            ));
         }
     }
     errors
@@ -127,16 +122,12 @@ fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
 fn trusts_a_sample(rule: &Rule) -> Option<RuleError> {
     let mut asked = rule.any.iter().flatten().chain(&rule.all).map(|condition| condition.field);
     let trusts = rule.action == Action::Filter && asked.any(|field| field == Field::Sample);
-    trusts.then(|| RuleError {
-        file: rule.file.clone(),
-        line: Some(rule.line),
-        column: None,
-        rule: Some(rule.id.clone()),
-        key: Some("sample".to_owned()),
-        message: "a rule that filters may not go by the sample, which an attacker writes; use \
-                  action = \"label\""
-            .to_owned(),
-        source_line: None,
+    trusts.then(|| {
+        rule.error(
+            "sample",
+            "a rule that filters may not go by the sample, which an attacker writes; use \
+             action = \"label\"",
+        )
     })
 }
 

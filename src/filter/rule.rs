@@ -1,6 +1,7 @@
 //! A rule, ready to be asked.
 
 use super::condition::Condition;
+use super::error::RuleError;
 use super::example::Example;
 use super::field::{Field, Subject};
 use crate::report::Reason;
@@ -76,6 +77,19 @@ pub struct AppGlob {
 }
 
 impl Rule {
+    /// A mistake of this rule that no single place in its file shows.
+    pub fn error(&self, key: &str, message: impl Into<String>) -> RuleError {
+        RuleError {
+            file: self.file.clone(),
+            line: Some(self.line),
+            column: None,
+            rule: Some(self.id.clone()),
+            key: Some(key.to_owned()),
+            message: message.into(),
+            source_line: None,
+        }
+    }
+
     /// Says what is wrong with the rule as a whole.
     pub fn check(&self) -> Result<(), String> {
         if self.any.is_empty() && self.all.is_empty() {

@@ -113,6 +113,9 @@ fn invalid(error: &figment::Error) -> SettingsError {
             let expected = expected.replace("parsable string", "a size such as \"64 KiB\"");
             format!("expected {expected}, found {found}")
         }
+        Kind::Message(message) if message.contains("socket address") => {
+            "expected an address and a port, such as 127.0.0.1:8080".to_owned()
+        }
         other => other.to_string(),
     };
     SettingsError::Invalid { source_name, key, message }
