@@ -15,7 +15,21 @@ pub fn shipped() -> Sources {
 /// Everything that `cspipe init` writes to `filters/`. A test holds it against the folder.
 pub const FILES: &[(&str, &str)] = &[
     ("README.md", include_str!("../../filters/README.md")),
+    ("browser-bugs.toml", include_str!("../../filters/browser-bugs.toml")),
+    ("browser-extensions-hosts.txt", include_str!("../../filters/browser-extensions-hosts.txt")),
     ("browser-extensions.toml", include_str!("../../filters/browser-extensions.toml")),
     ("browser-internals.toml", include_str!("../../filters/browser-internals.toml")),
+    ("crawlers.toml", include_str!("../../filters/crawlers.toml")),
+    ("foreign-pages.toml", include_str!("../../filters/foreign-pages.toml")),
+    ("in-app-browsers-hosts.txt", include_str!("../../filters/in-app-browsers-hosts.txt")),
+    ("in-app-browsers.toml", include_str!("../../filters/in-app-browsers.toml")),
+    ("malware-adware-hosts.txt", include_str!("../../filters/malware-adware-hosts.txt")),
+    ("malware-adware-sources.txt", include_str!("../../filters/malware-adware-sources.txt")),
+    ("malware-adware.toml", include_str!("../../filters/malware-adware.toml")),
+    ("middleboxes.toml", include_str!("../../filters/middleboxes.toml")),
+    ("outdated-browsers.toml", include_str!("../../filters/outdated-browsers.toml")),
+    ("own-hosts.txt", include_str!("../../filters/own-hosts.txt")),
+    ("page-replay-hosts.txt", include_str!("../../filters/page-replay-hosts.txt")),
+    ("page-replay.toml", include_str!("../../filters/page-replay.toml")),
     ("user-scripts.toml", include_str!("../../filters/user-scripts.toml")),
 ];
