@@ -64,6 +64,12 @@ impl Condition {
 }
 
 impl Condition {
+    /// Whether few violations can answer yes: it names words, and not of a closed set.
+    pub fn is_telling(&self) -> bool {
+        matches!(self.test, Test::Words { .. } | Test::Cidr(_))
+            && !matches!(self.field.kind(), FieldKind::Closed(_))
+    }
+
     /// The hosts that it takes together with everything under them.
     pub fn parents(&self) -> impl Iterator<Item = &str> {
         let under = match &self.test {

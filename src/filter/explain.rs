@@ -39,7 +39,10 @@ pub struct Decided {
 }
 
 impl RuleSet {
-    /// The rules that match, and those of which at least one condition holds: in order.
+    /// The rules that match, and those that come near: in order.
+    ///
+    /// A rule comes near when a condition of its own holds, one that names hosts, schemes or the
+    /// like; that the directive is a script's holds for half of all rules and tells nothing.
     pub fn explain(&self, subject: &Subject<'_>, today: Date) -> Vec<RuleTrace> {
         self.rules().iter().filter_map(|rule| explain_rule(rule, subject, today)).collect()
     }
@@ -53,7 +56,11 @@ fn explain_rule(rule: &Rule, subject: &Subject<'_>, today: Date) -> Option<RuleT
         // The block with the fewest conditions that fail; the first of several.
         .min_by_key(|(_, decided)| decided.iter().filter(|one| !one.holds).count())?;
     let holds_all = decided.iter().all(|one| one.holds);
-    if !decided.iter().any(|one| one.holds) {
+    let is_near = || {
+        let conditions = rule.any.iter().flatten().chain(&rule.all);
+        conditions.into_iter().any(|condition| condition.is_telling() && condition.holds(subject))
+    };
+    if !holds_all && !is_near() {
         return None;
     }
     let stopped_by = if !holds_all {
