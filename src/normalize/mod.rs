@@ -4,10 +4,10 @@
 //! browsers, scrubbed of secrets and cut to its limits. Normalising twice is the same as once.
 //!
 //! Each quirk has one place, with its browser, version and source: those of directives in
-//! `directive`, those of blocked URIs in `blocked`, those of addresses in `address`, what must
-//! not be kept in `scrub`. This file only puts them in order; the order matters where one quirk
-//! needs another's answer: what a blank `blocked-uri` means depends on the directive, the sample
-//! and the policy.
+//! `directive`, those of blocked URIs in `blocked`, those of addresses in `address`; what must not
+//! be kept is taken out in `scrub`, by the looks in `secret`. This file only puts them in order;
+//! the order matters where one quirk needs another's answer: what a blank `blocked-uri` means
+//! depends on the directive, the sample and the policy.
 //!
 //! It never looks at the request around the body; that is for `derive`.
 
@@ -16,6 +16,7 @@ mod blocked;
 mod directive;
 mod other;
 mod scrub;
+mod secret;
 mod settings;
 #[cfg(test)]
 mod tests;
