@@ -160,9 +160,9 @@ impl Field {
         let source = || violation.source.as_ref();
         let document = || violation.document.as_ref();
         match self {
-            Self::BlockedHost => host(blocked()),
-            Self::SourceHost => host(source()),
-            Self::ReportHost => host(document()),
+            Self::BlockedHost => blocked().and_then(Address::host),
+            Self::SourceHost => source().and_then(Address::host),
+            Self::ReportHost => document().and_then(Address::host),
             Self::BlockedDomain => facts.blocked_domain,
             Self::ReportDomain => facts.report_domain,
             Self::BlockedScheme => blocked().and_then(Address::scheme),
@@ -191,9 +191,9 @@ impl Field {
             Self::Os => facts.agent.os,
             Self::Sample => violation.sample.as_deref(),
             Self::UserAgent => facts.user_agent,
-            Self::Path => path(document()),
-            Self::BlockedPath => path(blocked()),
-            Self::SourcePath => path(source()),
+            Self::Path => document().and_then(Address::path),
+            Self::BlockedPath => blocked().and_then(Address::path),
+            Self::SourcePath => source().and_then(Address::path),
             Self::BrowserMajor | Self::PageStatus | Self::LineNumber | Self::ColumnNumber => None,
         }
     }
@@ -208,14 +208,6 @@ impl Field {
             _ => None,
         }
     }
-}
-
-fn host<'s>(address: Option<&'s Address<'_>>) -> Option<&'s str> {
-    address.and_then(Address::location).map(|location| &*location.host)
-}
-
-fn path<'s>(address: Option<&'s Address<'_>>) -> Option<&'s str> {
-    address.and_then(Address::location).map(|location| location.path())
 }
 
 impl ClosedSet {

@@ -41,23 +41,23 @@ pub fn encode(record: &Record<'_>, batch: &mut Batch) {
     object.text("effective_directive", violation.effective.as_ref().map(|name| name.name()));
 
     let blocked = violation.blocked.address();
-    object.text("blocked_host", host(blocked));
+    object.text("blocked_host", blocked.and_then(Address::host));
     object.text("blocked_domain", facts.blocked_domain);
     object.text("blocked_scheme", blocked.and_then(Address::scheme));
-    object.text("blocked_path", path(blocked));
+    object.text("blocked_path", blocked.and_then(Address::path));
     object.text("blocked_uri", violation.blocked.text());
     object.text("relation", facts.relation.map(Relation::name));
 
     let document = violation.document.as_ref();
     object.text("document_uri", document.map(Address::text));
-    object.text("report_host", host(document));
+    object.text("report_host", document.and_then(Address::host));
     object.text("report_domain", facts.report_domain);
-    object.text("path", path(document));
+    object.text("path", document.and_then(Address::path));
     object.text("referrer", violation.referrer.as_deref());
 
     let source = violation.source.as_ref();
     object.text("source_file", source.map(Address::text));
-    object.text("source_host", host(source));
+    object.text("source_host", source.and_then(Address::host));
     object.text("source_scheme", source.and_then(Address::scheme));
     object.number("line_number", violation.line);
     object.number("column_number", violation.column);
@@ -111,9 +111,9 @@ pub fn encode_other(record: &OtherRecord<'_>, batch: &mut Batch) {
     let app = object.located_text("app_name", record.app_name);
     let document = record.report.document.as_ref();
     object.text("document_uri", document.map(Address::text));
-    object.text("report_host", host(document));
+    object.text("report_host", document.and_then(Address::host));
     object.text("report_domain", record.report_domain);
-    object.text("path", path(document));
+    object.text("path", document.and_then(Address::path));
     object.agent(&record.agent, record.user_agent);
     object.raw("body", record.report.body.as_deref());
     object.text("wire", Some(record.report.wire.name()));
@@ -175,14 +175,6 @@ fn push_plain(
         violation_type: None,
         disposition: None,
     });
-}
-
-fn host<'a>(address: Option<&'a Address<'_>>) -> Option<&'a str> {
-    address.and_then(Address::location).map(|location| &*location.host)
-}
-
-fn path<'a>(address: Option<&'a Address<'_>>) -> Option<&'a str> {
-    address.and_then(Address::location).map(|location| location.path())
 }
 
 /// An item of the `tags` list.

@@ -65,6 +65,16 @@ impl<'b> Address<'b> {
         }
     }
 
+    /// The host, if it is a place on the network.
+    pub fn host(&self) -> Option<&str> {
+        self.location().map(|location| &*location.host)
+    }
+
+    /// The scrubbed path, if it is a place on the network.
+    pub fn path(&self) -> Option<&str> {
+        self.location().map(Location::path)
+    }
+
     /// The place on the network, if it is one.
     pub fn location(&self) -> Option<&Location<'b>> {
         match self {
