@@ -42,6 +42,11 @@ impl Repair {
             Self::Truncated => "truncated",
         }
     }
+
+    /// Finds a repair by its name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|repair| repair.name() == name)
+    }
 }
 
 impl Repairs {

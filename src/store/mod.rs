@@ -27,6 +27,7 @@ mod database;
 mod metrics;
 mod pace;
 mod queue;
+mod reading;
 mod retention;
 mod rollup;
 mod schema;
@@ -38,6 +39,7 @@ mod tests;
 
 pub use database::{OpenError, open_read_only};
 pub use metrics::Metrics;
+pub use reading::{ReadError, Reader, Span};
 pub use settings::Settings;
 
 use crate::report::Batch;
