@@ -22,6 +22,7 @@ pub mod publish;
 
 pub mod pipeline;
 pub mod proof;
+pub mod replay;
 pub mod explain;
 
 pub mod reload;

@@ -15,6 +15,7 @@ const ORDER: &[&str] = &[
     "publish",
     "pipeline",
     "proof",
+    "replay",
     "explain",
     "reload",
     "http",

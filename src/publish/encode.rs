@@ -268,7 +268,7 @@ impl<'o> Object<'o> {
             self.out.push(if at == 0 { b'[' } else { b',' });
             match item {
                 Label::Plain(text) => self.string(text),
-                Label::Observed(rule) => self.string(&format!("would-filter:{rule}")),
+                Label::Observed(rule) => self.string(&format!("{OBSERVED}{rule}")),
             }
         }
         self.out.push(b']');
@@ -299,6 +299,9 @@ impl<'o> Object<'o> {
         let _ = self.out.write_fmt(arguments);
     }
 }
+
+/// What stands before the id of a rule on trial, in the `tags` of what it would have filtered.
+pub const OBSERVED: &str = "would-filter:";
 
 /// How much of what could not be read is kept.
 const MAX_SPECIMEN: usize = 8 * 1024;

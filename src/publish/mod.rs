@@ -6,7 +6,7 @@
 mod encode;
 mod sink;
 
-pub use encode::{encode, encode_other, encode_rejected};
+pub use encode::{OBSERVED, encode, encode_other, encode_rejected};
 pub use sink::{NoRoom, NotDurable, Receipt, Sink};
 
 #[cfg(doc)]
