@@ -1,4 +1,4 @@
-//! The command line: serve, init, check, explain.
+//! The command line: serve, init, check, explain, rules.
 
 mod cli;
 

@@ -190,11 +190,19 @@ fn list(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
 ///
 /// When the folder cannot be read or a rule is wrong.
 pub fn load(folder: Option<&Path>, stages: &Stages) -> Result<RuleSet, LoadError> {
-    let sources = match folder {
-        Some(folder) => read_folder(folder)?,
-        None => shipped(),
-    };
-    prove(&sources, stages).map_err(LoadError::Rules)
+    prove(&sources(folder)?, stages).map_err(LoadError::Rules)
+}
+
+/// Reads the texts of a folder, or takes the compiled-in ones.
+///
+/// # Errors
+///
+/// When the folder or a file in it cannot be read, or it holds no rule file.
+pub fn sources(folder: Option<&Path>) -> Result<Sources, LoadError> {
+    match folder {
+        Some(folder) => read_folder(folder),
+        None => Ok(shipped()),
+    }
 }
 
 fn read_folder(folder: &Path) -> Result<Sources, LoadError> {

@@ -232,8 +232,18 @@ fn help_tells_every_flag() {
     let settings = ["--config <FILE>", "--filters <DIR>"];
     for (command, flags) in [
         ("serve", &["--listen <ADDR>", "--private <ADDR>", "--data <DIR>", "SIGHUP"][..]),
-        ("check", &["--format <FORMAT>"]),
-        ("explain", &["[FILE]", "--path <PATH>", "--query <", "--user-agent <", "--format <"]),
+        ("check", &["--since <TIME>", "--data <DIR>", "--format <FORMAT>"]),
+        (
+            "explain",
+            &[
+                "[FILE]",
+                "--id <UUID>",
+                "--path <PATH>",
+                "--query <",
+                "--user-agent <",
+                "--format <",
+            ],
+        ),
         ("init", &["[DIR]"]),
     ] {
         let (out, _) = succeed(cspipe(folder.path()).args([command, "--help"]));

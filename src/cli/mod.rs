@@ -6,10 +6,23 @@
 mod check;
 mod explain;
 mod init;
+mod progress;
+mod rules;
+mod since;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cspipe::app::{self, AppError};
+use cspipe::filter::RuleSet;
+use cspipe::pipeline::Stages;
+use cspipe::reload;
+use cspipe::replay::{self, Hits, Replayed, Seen};
 use cspipe::settings::{self, Flags, Log, Settings};
+use cspipe::store::{ReadError, Reader};
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use progress::Progress;
+use since::Since;
 use std::io::IsTerminal;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -42,8 +55,11 @@ enum Command {
     Check(check::CheckArgs),
     /// Shows what becomes of one raw report, stage by stage.
     ///
-    /// Reads a request body from a file or from standard input.
+    /// Reads a request body from a file or from standard input; with --id a record from the store.
     Explain(explain::ExplainArgs),
+    /// Tries a rule on what is stored, or shows what it does.
+    #[command(subcommand)]
+    Rules(rules::RulesCommand),
 }
 
 /// What every command that needs settings takes.
@@ -55,6 +71,16 @@ struct SettingsArgs {
     /// Folder of rule files [default: filters when it exists, else the built-in rules]
     #[arg(long, value_name = "DIR", env = "CSPIPE_FILTERS")]
     filters: Option<PathBuf>,
+}
+
+/// What every command takes that reads the store as well.
+#[derive(Debug, Args)]
+struct StoreArgs {
+    #[command(flatten)]
+    settings: SettingsArgs,
+    /// Data directory [default: data]
+    #[arg(long, value_name = "DIR", env = "CSPIPE_DATA")]
+    data: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
@@ -89,6 +115,7 @@ pub fn run() -> ExitCode {
         Command::Init(arguments) => init::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
+        Command::Rules(command) => rules::run(&command),
     }
 }
 
@@ -102,22 +129,78 @@ fn serve(arguments: ServeArgs) -> ExitCode {
     start_log(settings.log);
     match app::serve(&settings) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(AppError::Unavailable(message)) => {
-            eprintln!("cspipe: {message}");
-            ExitCode::from(3)
-        }
+        Err(AppError::Unavailable(message)) => unavailable(&message),
         Err(error) => wrong(&error),
     }
 }
 
-impl SettingsArgs {
+impl StoreArgs {
     fn load(&self) -> Result<Settings, settings::SettingsError> {
         settings::load(&Flags {
-            config: self.config.clone(),
-            filters: self.filters.clone(),
+            config: self.settings.config.clone(),
+            filters: self.settings.filters.clone(),
+            data: self.data.clone(),
             ..Flags::default()
         })
     }
+}
+
+/// What the stages and the rules are, as `serve` would have them.
+struct Ground {
+    settings: Settings,
+    stages: Stages,
+    rules: RuleSet,
+}
+
+impl Ground {
+    /// Loads everything, or says what is wrong and with which code to end.
+    fn load(arguments: &StoreArgs) -> Result<Self, ExitCode> {
+        let settings = arguments.load().map_err(|error| wrong(&error))?;
+        let stages = app::stages(&settings).map_err(|error| wrong(&error))?;
+        let rules = reload::load(settings.filters_folder().as_deref(), &stages)
+            .map_err(|error| wrong(&error))?;
+        Ok(Self { settings, stages, rules })
+    }
+
+    /// Opens the store for reading.
+    fn store(&self) -> Result<Reader, ExitCode> {
+        Reader::open(&self.settings.data.0).map_err(|error| unavailable(&error))
+    }
+
+    /// Shows every stored violation of a time, and a bar when that takes a while.
+    fn replay(
+        &self,
+        reader: &Reader,
+        since: &Since,
+        see: impl FnMut(&Replayed<'_>),
+    ) -> Result<Seen, ReadError> {
+        let mut progress = Progress::begin("records");
+        let since = since.before(Timestamp::now());
+        let show = |done, all| progress.show(done, all);
+        replay::replay(reader, since, &self.stages, show, see)
+    }
+
+    /// Counts what the rules match in the store.
+    fn hits(&self, reader: &Reader, since: &Since) -> Result<(Seen, Hits), ReadError> {
+        let mut hits = Hits::new(&self.rules);
+        let seen = self.replay(reader, since, |replayed| hits.add(&self.rules, replayed))?;
+        Ok((seen, hits))
+    }
+}
+
+/// Today, as rules and their dates see it.
+fn today() -> Date {
+    TimeZone::UTC.to_datetime(Timestamp::now()).date()
+}
+
+fn print_json(value: &serde_json::Value) {
+    println!("{value:#}");
+}
+
+/// Says that a port or the data directory cannot be had.
+fn unavailable(error: &dyn std::fmt::Display) -> ExitCode {
+    eprintln!("cspipe: {error}");
+    ExitCode::from(3)
 }
 
 /// Says what is wrong with settings or use.
@@ -152,4 +235,6 @@ Examples:
   cspipe init                                   write config/ and filters/ for editing
   cspipe check                                  prove settings and rules
   cspipe explain report.json --path /csp/shop   what becomes of this report, and why
+  cspipe rules try site.toml --since 7d         what a changed rule file would move
+  cspipe rules why crawler-traffic              a rule, its examples, its hits by day
   sqlite3 data/cspipe.db 'SELECT timestamp, app_name, classification, blocked_uri FROM clean'";

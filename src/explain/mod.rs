@@ -1,7 +1,7 @@
-//! One raw report, shown stage by stage.
+//! One report, shown stage by stage.
 //!
-//! In: a body, as a browser would post it, and what the request would have said around it. Out: an
-//! [`Explanation`] that reads as text and serializes as JSON: what was decoded, normalized,
+//! In: a body, as a browser would post it, and what the request would have said around it; or a
+//! record that was stored. Out: an [`Explanation`], or an [`ExplainedRecord`], that reads as text and serializes as JSON: what was decoded, normalized,
 //! derived, which rule decided by which block and value, and the record that comes of it.
 
 mod text;
@@ -10,7 +10,9 @@ use crate::decode::{Entry, Scratch, decode};
 use crate::filter::{RuleSet, RuleTrace, Subject};
 use crate::pipeline::Stages;
 use crate::publish;
+use crate::replay::{Decision, StoredRecord};
 use crate::report::{Batch, Delivery, Facts, RawReport, Record, Verdict, Violation};
+use jiff::civil::Date;
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -36,6 +38,8 @@ pub enum Report {
 /// One violation, stage by stage.
 #[derive(Debug, Serialize)]
 pub struct ExplainedViolation {
+    /// Absent for what was read back from the store, which keeps no raw report.
+    #[serde(skip_serializing_if = "Map::is_empty")]
     pub decoded: Map<String, Value>,
     pub normalized: Map<String, Value>,
     pub derived: Map<String, Value>,
@@ -50,6 +54,34 @@ pub struct ExplainedViolation {
     /// The rules that match, then those that nearly do.
     pub rules: Vec<RuleTrace>,
     pub record: Value,
+}
+
+/// One violation that was stored, and what the rules say of it now.
+#[derive(Debug, Serialize)]
+pub struct ExplainedRecord {
+    /// The decision of then: `clean`, or the rule that filtered it.
+    pub stored_as: Decision,
+    #[serde(flatten)]
+    pub now: ExplainedViolation,
+}
+
+/// Judges a stored violation by the rules of a day. `json` is its record.
+///
+/// # Errors
+///
+/// When the text is no record of a violation.
+pub fn explain_record(
+    json: &str,
+    stages: &Stages,
+    rules: &RuleSet,
+    today: Date,
+) -> Result<ExplainedRecord, serde_json::Error> {
+    let stored: StoredRecord<'_> = serde_json::from_str(json)?;
+    let (_, judged) = stored.judged_by(stages, |subject| judged(subject, rules, today));
+    Ok(ExplainedRecord {
+        stored_as: stored.decision(),
+        now: ExplainedViolation { record: serde_json::from_str(json)?, ..judged },
+    })
 }
 
 /// Takes a body through the stages and the rules.
@@ -106,20 +138,33 @@ fn violation(
     let facts = stages.derive(&violation, delivery);
     let subject = Subject { violation: &violation, facts: &facts };
     let today = jiff::tz::TimeZone::UTC.to_datetime(delivery.received_at).date();
-    let verdict = rules.judge(&subject, today);
-    let mut traces = rules.explain(&subject, today);
+    let (verdict, judged) = judged(&subject, rules, today);
+    let record = record(&violation, &facts, &verdict, delivery);
+    ExplainedViolation { decoded, record, ..judged }
+}
+
+/// What the rules of a day say of one violation, without what was before and what comes of it.
+fn judged<'r>(
+    subject: &Subject<'_>,
+    rules: &'r RuleSet,
+    today: Date,
+) -> (Verdict<'r>, ExplainedViolation) {
+    let Subject { violation, facts } = *subject;
+    let verdict = rules.judge(subject, today);
+    let mut traces = rules.explain(subject, today);
     traces.sort_by_key(|trace| !trace.matched);
-    ExplainedViolation {
-        decoded,
+    let explained = ExplainedViolation {
+        decoded: Map::new(),
         normalized: decoded_fields(&violation.to_raw()),
-        derived: derived_fields(&facts),
+        derived: derived_fields(facts),
         verdict: if verdict.filtered_by.is_some() { "filtered" } else { "clean" },
         filter_rule: verdict.filtered_by.map(|matched| matched.rule.to_owned()),
         kept_by: verdict.kept_by.map(|matched| matched.rule.to_owned()),
         would_filter: verdict.observed.iter().map(|matched| matched.rule.to_owned()).collect(),
         rules: traces,
-        record: record(&violation, &facts, &verdict, delivery),
-    }
+        record: Value::Null,
+    };
+    (verdict, explained)
 }
 
 fn decoded_fields(raw: &RawReport<'_>) -> Map<String, Value> {

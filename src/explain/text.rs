@@ -1,7 +1,8 @@
 //! An explanation as a person reads it.
 
-use super::{ExplainedViolation, Explanation, Report};
+use super::{ExplainedRecord, ExplainedViolation, Explanation, Report};
 use crate::filter::RuleTrace;
+use crate::replay::Decision;
 use serde_json::{Map, Value};
 use std::fmt::{self, Write};
 
@@ -35,9 +36,22 @@ impl fmt::Display for Explanation {
     }
 }
 
+impl fmt::Display for ExplainedRecord {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}", self.now)?;
+        out.write_str("Stored as\n")?;
+        match &self.stored_as {
+            Decision::Clean => out.write_str("  clean\n"),
+            Decision::Filtered(rule) => writeln!(out, "  filtered by `{rule}`"),
+        }
+    }
+}
+
 impl fmt::Display for ExplainedViolation {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        section(out, "Decoded, as the browser wrote it", &self.decoded)?;
+        if !self.decoded.is_empty() {
+            section(out, "Decoded, as the browser wrote it", &self.decoded)?;
+        }
         section(out, "Normalized, without the browser's quirks", &self.normalized)?;
         section(out, "Derived", &self.derived)?;
         out.write_str("Rules\n")?;

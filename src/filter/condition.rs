@@ -64,10 +64,12 @@ impl Condition {
 }
 
 impl Condition {
-    /// Whether few violations can answer yes: it names words, and not of a closed set.
+    /// Whether few violations can answer yes: it names words, not of a closed set, for what was
+    /// blocked or by whom. Half of all visitors use one browser.
     pub fn is_telling(&self) -> bool {
         matches!(self.test, Test::Words { .. } | Test::Cidr(_))
             && !matches!(self.field.kind(), FieldKind::Closed(_))
+            && self.field.is_about_the_violation()
     }
 
     /// The hosts that it takes together with everything under them.

@@ -32,7 +32,7 @@ pub use error::RuleError;
 pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
-pub use rule::{Action, Mode, Rule};
+pub use rule::{Action, Block, Mode, Rule};
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
 
 use crate::report::{Matched, Verdict};

@@ -6,6 +6,7 @@ use super::example::Example;
 use super::field::{Field, Subject};
 use crate::report::Reason;
 use jiff::civil::Date;
+use std::fmt;
 
 /// What happens to a violation that a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -177,6 +178,15 @@ pub fn holds(block: &[Condition], subject: &Subject<'_>) -> bool {
 /// The globs of a rule that is meant for every application.
 pub fn every_app() -> Vec<AppGlob> {
     vec![AppGlob { head: String::new(), tail: Some(String::new()) }]
+}
+
+impl fmt::Display for AppGlob {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tail {
+            None => out.write_str(&self.head),
+            Some(tail) => write!(out, "{}*{tail}", self.head),
+        }
+    }
 }
 
 impl AppGlob {

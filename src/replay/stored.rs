@@ -5,6 +5,7 @@
 //! (classification, hosts, browser, fingerprint) is worked out anew, so that a rule sees what this
 //! version of the program makes of it.
 
+use super::trial::Decision;
 use crate::filter::Subject;
 use crate::pipeline::Stages;
 use crate::publish::OBSERVED;
@@ -77,6 +78,14 @@ impl std::ops::Deref for Text<'_> {
 }
 
 impl StoredRecord<'_> {
+    /// The decision that it was stored with.
+    pub fn decision(&self) -> Decision {
+        match self.filter_rule.as_deref() {
+            Some(rule) => Decision::Filtered(rule.to_owned()),
+            None => Decision::Clean,
+        }
+    }
+
     /// The labels that rules gave.
     pub fn labels(&self) -> impl Iterator<Item = &str> {
         self.tags.iter().map(|tag| &**tag).filter(|tag| !tag.starts_with(OBSERVED))

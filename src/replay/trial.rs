@@ -113,17 +113,17 @@ impl<'t> Trial<'t> {
             Baseline::Stored => Decided::stored(replayed),
         };
         let after = Decided::by(&self.rules.judge(&replayed.subject, self.today));
-        let mut is_unchanged = true;
-        if before.decision != after.decision {
-            is_unchanged = false;
+        let mut is_unchanged = before.decision == after.decision;
+        if is_unchanged {
+            for rule in after.observed.difference(&before.observed) {
+                is_unchanged = false;
+                let to = Decision::Filtered(rule.clone());
+                let key = MoveKey::new(&replayed.subject, before.decision.clone(), to);
+                self.observed.entry(key).or_default().add(replayed);
+            }
+        } else {
             let key = MoveKey::new(&replayed.subject, before.decision, after.decision);
             self.moves.entry(key).or_default().add(replayed);
-        }
-        for rule in after.observed.difference(&before.observed) {
-            is_unchanged = false;
-            let to = Decision::Filtered(rule.clone());
-            let key = MoveKey::new(&replayed.subject, Decision::Clean, to);
-            self.observed.entry(key).or_default().add(replayed);
         }
         for label in after.labels.difference(&before.labels) {
             is_unchanged = false;
@@ -179,10 +179,7 @@ impl Decided {
     fn stored(replayed: &Replayed<'_>) -> Self {
         let record = replayed.record;
         Self {
-            decision: match record.filter_rule.as_deref() {
-                Some(rule) => Decision::Filtered(rule.to_owned()),
-                None => Decision::Clean,
-            },
+            decision: record.decision(),
             observed: record.observed().map(str::to_owned).collect(),
             labels: record.labels().map(str::to_owned).collect(),
         }
