@@ -1,8 +1,9 @@
 //! Rule files as people write them.
 
-use super::condition::{self, Lists};
+use super::condition::Test;
 use super::error::RuleError;
 use super::example::{canaries, read_example};
+use super::operator::{self, Lists};
 use super::rule::{Action, AppGlob, Block, Mode, Rule, every_app};
 use super::toml::{Node, Pair, collect, parse, unknown_key};
 use crate::report::Reason;
@@ -160,7 +161,7 @@ fn read_blocks(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Vec<Bl
 fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, RuleError> {
     let mut block = Block::new();
     for pair in value.pairs()? {
-        let conditions = condition::read(&pair, lists).map_err(|mut error| {
+        let conditions = operator::read(&pair, lists).map_err(|mut error| {
             error.key.get_or_insert_with(|| format!("{name}.{}", pair.key));
             error
         })?;
@@ -169,10 +170,8 @@ fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, 
     if block.is_empty() {
         return Err(value.error("an empty block would match everything"));
     }
-    let has_regex =
-        block.iter().any(|condition| matches!(condition.test, condition::Test::Regex(_)));
-    let has_gate =
-        block.iter().any(|condition| matches!(condition.test, condition::Test::Words { .. }));
+    let has_regex = block.iter().any(|condition| matches!(condition.test, Test::Regex(_)));
+    let has_gate = block.iter().any(|condition| matches!(condition.test, Test::Words { .. }));
     if has_regex && !has_gate {
         return Err(value.error(
             "a regular expression needs a cheaper question beside it in the same block: `is`, \
