@@ -78,6 +78,12 @@ fn what_is_not_proven_is_told() {
             "would filter the canary `eval`",
         ),
         (
+            "canary that came from elsewhere",
+            "blocked_keyword = { is = \"eval\" }\nreferrer_host = { is = \"mine.example\" }",
+            Some(2),
+            "would filter the canary `eval`",
+        ),
+        (
             "public suffix",
             "blocked_host = { under = [\"ads.example\", \"co.uk\"] }",
             Some(2),

@@ -78,11 +78,13 @@ fields! {
     BlockedHost = "blocked_host": FieldKind::Host,
     SourceHost = "source_host": FieldKind::Host,
     ReportHost = "report_host": FieldKind::Host,
+    ReferrerHost = "referrer_host": FieldKind::Host,
     BlockedDomain = "blocked_domain": FieldKind::Domain,
     ReportDomain = "report_domain": FieldKind::Domain,
     BlockedScheme = "blocked_scheme": FieldKind::Scheme,
     SourceScheme = "source_scheme": FieldKind::Scheme,
     ReportScheme = "report_scheme": FieldKind::Scheme,
+    BlockedLabel = "blocked_label": FieldKind::Keyword,
     SourceLabel = "source_label": FieldKind::Keyword,
     BlockedKeyword = "blocked_keyword": FieldKind::Closed(ClosedSet::BlockedKeyword),
     Classification = "classification": FieldKind::Closed(ClosedSet::Classification),
@@ -123,6 +125,7 @@ impl Field {
             | Self::BlockedDomain
             | Self::BlockedScheme
             | Self::SourceScheme
+            | Self::BlockedLabel
             | Self::SourceLabel
             | Self::BlockedKeyword
             | Self::Classification
@@ -134,6 +137,7 @@ impl Field {
             | Self::BlockedPath
             | Self::SourcePath => true,
             Self::ReportHost
+            | Self::ReferrerHost
             | Self::ReportDomain
             | Self::ReportScheme
             | Self::Disposition
@@ -163,15 +167,14 @@ impl Field {
             Self::BlockedHost => blocked().and_then(Address::host),
             Self::SourceHost => source().and_then(Address::host),
             Self::ReportHost => document().and_then(Address::host),
+            Self::ReferrerHost => violation.referrer.as_ref().and_then(Address::host),
             Self::BlockedDomain => facts.blocked_domain,
             Self::ReportDomain => facts.report_domain,
             Self::BlockedScheme => blocked().and_then(Address::scheme),
             Self::SourceScheme => source().and_then(Address::scheme),
             Self::ReportScheme => document().and_then(Address::scheme),
-            Self::SourceLabel => match source() {
-                Some(Address::Label(label)) => Some(label),
-                _ => None,
-            },
+            Self::BlockedLabel => blocked().and_then(Address::label),
+            Self::SourceLabel => source().and_then(Address::label),
             Self::BlockedKeyword => match &violation.blocked {
                 Blocked::Resource(_) => None,
                 keyword => keyword.text(),

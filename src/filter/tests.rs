@@ -21,6 +21,8 @@ fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject
             "effective" => raw.effective_directive = value,
             "source" => raw.source_file = value,
             "sample" => raw.script_sample = value,
+            "referrer" => raw.referrer = value,
+            "policy" => raw.original_policy = value,
             other => panic!("{other}"),
         }
     }
@@ -82,7 +84,7 @@ fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> O
 #[test]
 fn operators_ask_what_they_say() {
     const PAGE: (&str, &str) = ("document", "https://shop.example/cart/1");
-    let rows: [(&str, Fields, bool); 24] = [
+    let rows: [(&str, Fields, bool); 29] = [
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://www.a.test/")], true),
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://b.a.test/")], false),
         (
@@ -122,6 +124,19 @@ fn operators_ask_what_they_say() {
             "source_label = { is = \"sandbox eval code\" }",
             &[("blocked", "inline"), ("source", "sandbox eval code")],
             true,
+        ),
+        ("blocked_label = { is = \"https://[email]\" }", &[("blocked", "https://[email]")], true),
+        ("blocked_label = { exists = true }", &[("blocked", "https://a.test/")], false),
+        ("blocked_label = { exists = true }", &[("blocked", "chrome-extension")], false),
+        (
+            "referrer_host = { under = \"mail.test\" }",
+            &[("blocked", "eval"), ("referrer", "https://user@WWW.Mail.test:8080/inbox?id=7")],
+            true,
+        ),
+        (
+            "referrer_host = { exists = true }",
+            &[("blocked", "eval"), ("referrer", "android-app://com.example.app/")],
+            false,
         ),
         ("blocked_keyword = { is = \"eval\" }", &[("blocked", "eval")], true),
         ("browser_major = { ge = 40, lt = 43 }", &[("blocked", "eval")], true),

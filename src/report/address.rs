@@ -75,6 +75,14 @@ impl<'b> Address<'b> {
         self.location().map(Location::path)
     }
 
+    /// The text, if it is neither a URL nor the name of a scheme.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Label(label) => Some(label),
+            Self::Network(_) | Self::Local { .. } => None,
+        }
+    }
+
     /// The place on the network, if it is one.
     pub fn location(&self) -> Option<&Location<'b>> {
         match self {
