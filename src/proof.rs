@@ -106,15 +106,16 @@ fn delivery_of(example: &Example) -> Delivery<'_> {
 /// What the violation of an example looks like to the rule.
 fn why_not(rule: &Rule, example: &Example, delivery: &Delivery<'_>, stages: &Stages) -> String {
     let conditions = rule.any.iter().flatten().chain(&rule.all);
-    let fields: Vec<_> = conditions.map(|condition| condition.field).collect();
     examine(&example.body, delivery, stages, |subject| {
         let mut seen: Vec<String> = Vec::new();
-        for &field in &fields {
+        for condition in conditions {
+            let field = condition.field;
             let value = match field.text(subject) {
                 Some(text) => format!("`{text}`"),
                 None => field.number(subject).map_or("missing".to_owned(), |n| n.to_string()),
             };
-            let line = format!("{} is {value}", field.name());
+            let note = condition.note(subject).map_or(String::new(), |note| format!(", {note}"));
+            let line = format!("{} is {value}{note}", field.name());
             if !seen.contains(&line) {
                 seen.push(line);
             }

@@ -1,8 +1,11 @@
 //! One question about one field.
 
 use super::field::{Field, FieldKind, Subject};
+use super::permission::permitted;
+use crate::policy::Policy;
 use ipnet::IpNet;
 use regex::RegexSet;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Texts that can be found by one hash probe.
@@ -34,6 +37,12 @@ pub enum Test {
     /// Of numbers: from the first up to, and without, the second.
     Range(u32, Option<u32>),
     Numbers(Vec<u32>),
+    /// Of a policy: a source of it is one of these hosts, or under one.
+    NamesHost(Words),
+    /// Of a policy: one of these schemes is a source of it.
+    NamesScheme(Words),
+    /// Whether the policy permits what was blocked; where that is not sure, neither holds.
+    Permits(bool),
 }
 
 impl Condition {
@@ -52,6 +61,7 @@ impl Condition {
                     self.field.text(subject).is_some() || self.field.number(subject).is_some();
                 exists == *wanted
             }
+            Test::Permits(wanted) => permitted(subject.violation) == Some(*wanted),
             text_test => self.field.text(subject).is_some_and(|text| text_test.holds_for(text)),
         }
     }
@@ -60,8 +70,22 @@ impl Condition {
 impl Condition {
     /// Whether few violations can answer yes: it names words, and not of a closed set.
     pub fn is_telling(&self) -> bool {
-        matches!(self.test, Test::Words { .. } | Test::Cidr(_))
-            && !matches!(self.field.kind(), FieldKind::Closed(_))
+        matches!(
+            self.test,
+            Test::Words { .. } | Test::Cidr(_) | Test::NamesHost(_) | Test::NamesScheme(_)
+        ) && !matches!(self.field.kind(), FieldKind::Closed(_))
+    }
+
+    /// What else there is to say of an answer, beside the field's value.
+    pub fn note(&self, subject: &Subject<'_>) -> Option<&'static str> {
+        match &self.test {
+            Test::Permits(_) => Some(match permitted(subject.violation) {
+                Some(true) => "which permits what was blocked",
+                Some(false) => "which does not permit what was blocked",
+                None => "and whether that permits what was blocked is not sure",
+            }),
+            _ => None,
+        }
     }
 
     /// The hosts that it takes together with everything under them.
@@ -89,8 +113,32 @@ impl Test {
             Self::Starts(heads) => heads.iter().any(|head| text.starts_with(head.as_str())),
             Self::Contains(parts) => parts.iter().any(|part| text.contains(part.as_str())),
             Self::Regex(set) => set.is_match(text),
-            Self::Exists(_) | Self::Range(..) | Self::Numbers(_) => false,
+            Self::NamesHost(hosts) => Policy::new(text)
+                .hosts()
+                .any(|host| suffixes(&lower(host)).any(|suffix| hosts.contains(suffix))),
+            Self::NamesScheme(schemes) => {
+                Policy::new(text).schemes().any(|scheme| schemes.contains(&*lower(scheme)))
+            }
+            Self::Exists(_) | Self::Range(..) | Self::Numbers(_) | Self::Permits(_) => false,
         }
+    }
+
+    /// Whether few violations can pass it, so that a dearer question may stand beside it.
+    pub const fn is_gate(&self) -> bool {
+        matches!(self, Self::Words { .. })
+    }
+
+    /// Whether it takes the policy apart, which costs more than all other questions together.
+    pub const fn is_permission(&self) -> bool {
+        matches!(self, Self::Permits(_))
+    }
+}
+
+fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
 }
 

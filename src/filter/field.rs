@@ -60,6 +60,8 @@ pub enum FieldKind {
     Text,
     /// The path of a URL.
     Path,
+    /// A policy: taken apart and asked, never searched as a text.
+    Policy,
 }
 
 /// A closed set, by what it lists.
@@ -106,6 +108,7 @@ fields! {
     ColumnNumber = "column_number": FieldKind::Number,
     Sample = "sample": FieldKind::Text,
     UserAgent = "user_agent": FieldKind::Text,
+    OriginalPolicy = "original_policy": FieldKind::Policy,
     Path = "path": FieldKind::Path,
     BlockedPath = "blocked_path": FieldKind::Path,
     SourcePath = "source_path": FieldKind::Path,
@@ -153,6 +156,7 @@ impl Field {
             | Self::LineNumber
             | Self::ColumnNumber
             | Self::UserAgent
+            | Self::OriginalPolicy
             | Self::Path => false,
         }
     }
@@ -194,6 +198,7 @@ impl Field {
             Self::Os => facts.agent.os,
             Self::Sample => violation.sample.as_deref(),
             Self::UserAgent => facts.user_agent,
+            Self::OriginalPolicy => violation.policy.as_deref(),
             Self::Path => document().and_then(Address::path),
             Self::BlockedPath => blocked().and_then(Address::path),
             Self::SourcePath => source().and_then(Address::path),

@@ -117,7 +117,41 @@ fn read_rule_keys(
         }
     }
     rule.check().map_err(|message| node.error(message))?;
+    check_gates(pairs, &rule)?;
     Ok(rule)
+}
+
+/// Taking a policy apart costs more than all else that a rule can ask; each way to that question
+/// leads past one that few violations pass.
+fn check_gates(pairs: &[Pair<'_>], rule: &Rule) -> Result<(), RuleError> {
+    let asks = |block: &Block| block.iter().any(|condition| condition.test.is_permission());
+    let has_gate = |block: &Block| block.iter().any(|condition| condition.test.is_gate());
+    let ungated = |block: &Block| asks(block) && !has_gate(block) && !has_gate(&rule.all);
+    let blocks_gate_all = !rule.any.is_empty() && rule.any.iter().all(has_gate);
+    for pair in pairs {
+        let at = match pair.key {
+            "any" => rule.any.iter().position(ungated),
+            "unless" => rule.unless.iter().position(ungated),
+            "all" if ungated(&rule.all) && !blocks_gate_all => {
+                return Err(needs_gate("all", &pair.value));
+            }
+            _ => None,
+        };
+        if let Some(at) = at {
+            let key = format!("{}[{at}]", pair.key);
+            return Err(needs_gate(&key, pair.value.items()?.get(at).unwrap_or(&pair.value)));
+        }
+    }
+    Ok(())
+}
+
+fn needs_gate(key: &str, place: &Node<'_>) -> RuleError {
+    let mut error = place.error(
+        "`permits` needs a cheaper question beside it, in the same block or in `all`: `is`, `in`, \
+         `under` or `list` on another field",
+    );
+    error.key = Some(key.to_owned());
+    error
 }
 
 /// Reads one key of a rule.
@@ -171,7 +205,7 @@ fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, 
         return Err(value.error("an empty block would match everything"));
     }
     let has_regex = block.iter().any(|condition| matches!(condition.test, Test::Regex(_)));
-    let has_gate = block.iter().any(|condition| matches!(condition.test, Test::Words { .. }));
+    let has_gate = block.iter().any(|condition| condition.test.is_gate());
     if has_regex && !has_gate {
         return Err(value.error(
             "a regular expression needs a cheaper question beside it in the same block: `is`, \

@@ -21,6 +21,7 @@ mod field;
 mod file;
 mod index;
 mod operator;
+mod permission;
 mod rule;
 mod shipped;
 #[cfg(test)]

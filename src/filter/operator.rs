@@ -64,6 +64,7 @@ fn operators(kind: FieldKind) -> &'static [&'static str] {
         FieldKind::Number => &["is", "in", "ge", "gt", "le", "lt", "exists"],
         FieldKind::Text => &["starts", "contains", "regex", "exists"],
         FieldKind::Path => &["is", "in", "starts", "regex"],
+        FieldKind::Policy => &["names_host", "names_scheme", "permits", "exists"],
     }
 }
 
@@ -86,6 +87,9 @@ fn test(field: Field, asked: &Pair<'_>, lists: &Lists<'_>) -> Result<Test, RuleE
         "starts" => Test::Starts(each(value, non_empty)?),
         "contains" => Test::Contains(each(value, non_empty)?),
         "regex" => regex(value)?,
+        "names_host" => Test::NamesHost(each(value, host)?.into_iter().collect()),
+        "names_scheme" => Test::NamesScheme(each(value, scheme)?.into_iter().collect()),
+        "permits" => Test::Permits(value.bool()?),
         "is" | "in" if field.kind() == FieldKind::Number => Test::Numbers(each(value, number)?),
         "is" | "in" => Test::Words {
             exact: each(value, |one| word(field, one))?.into_iter().collect(),
@@ -115,22 +119,7 @@ fn word(field: Field, value: &Node<'_>) -> Result<Box<str>, RuleError> {
     let text = value.string()?;
     match field.kind() {
         FieldKind::Host | FieldKind::Domain => host(value),
-        FieldKind::Scheme => {
-            let is_scheme = text.starts_with(|first: char| first.is_ascii_lowercase())
-                && text.bytes().all(|byte| {
-                    byte.is_ascii_lowercase()
-                        || byte.is_ascii_digit()
-                        || matches!(byte, b'+' | b'-' | b'.' | b'_')
-                });
-            if is_scheme {
-                Ok(text.into())
-            } else {
-                Err(value.error(format!(
-                    "`{text}` is no scheme; expected a name such as chrome-extension, in lower \
-                     case, without `:` or `//`"
-                )))
-            }
-        }
+        FieldKind::Scheme => scheme(value),
         FieldKind::Closed(set) => {
             let names = set.names();
             if names.contains(&text) {
@@ -146,10 +135,30 @@ fn word(field: Field, value: &Node<'_>) -> Result<Box<str>, RuleError> {
         FieldKind::Path if !text.starts_with('/') => {
             Err(value.error(format!("`{text}` is no path; it must begin with `/`")))
         }
-        FieldKind::Keyword | FieldKind::Path | FieldKind::Text | FieldKind::Number => {
-            Ok(non_empty(value)?.into())
-        }
+        FieldKind::Keyword
+        | FieldKind::Path
+        | FieldKind::Text
+        | FieldKind::Number
+        | FieldKind::Policy => Ok(non_empty(value)?.into()),
     }
+}
+
+/// The name of a scheme, as records spell it.
+fn scheme(value: &Node<'_>) -> Result<Box<str>, RuleError> {
+    let text = value.string()?;
+    let is_scheme = text.starts_with(|first: char| first.is_ascii_lowercase())
+        && text.bytes().all(|byte| {
+            byte.is_ascii_lowercase()
+                || byte.is_ascii_digit()
+                || matches!(byte, b'+' | b'-' | b'.' | b'_')
+        });
+    if is_scheme {
+        return Ok(text.into());
+    }
+    Err(value.error(format!(
+        "`{text}` is no scheme; expected a name such as chrome-extension, in lower case, without \
+         `:` or `//`"
+    )))
 }
 
 /// A host, parsed to its end: nothing of a URL may stand around it.

@@ -139,9 +139,13 @@ impl Rule {
     }
 
     fn matches_any_app(&self, subject: &Subject<'_>) -> bool {
-        holds(&self.all, subject)
-            && (self.any.is_empty() || self.any.iter().any(|block| holds(block, subject)))
-            && !self.is_excepted(subject)
+        let with_all = |block: &Block| holds(block.iter().chain(&self.all), subject);
+        let matches = if self.any.is_empty() {
+            holds(self.all.iter(), subject)
+        } else {
+            self.any.iter().any(with_all)
+        };
+        matches && !self.is_excepted(subject)
     }
 
     /// Whether the rule is meant for the subject's application.
@@ -150,7 +154,7 @@ impl Rule {
     }
 
     pub fn is_excepted(&self, subject: &Subject<'_>) -> bool {
-        self.unless.iter().any(|block| holds(block, subject))
+        self.unless.iter().any(|block| holds(block.iter(), subject))
     }
 
     /// Whether the rule only shows what it would do.
@@ -169,9 +173,14 @@ fn is_meant(apps: &[AppGlob], subject: &Subject<'_>) -> bool {
     apps.iter().any(|glob| glob.matches(app))
 }
 
-/// Whether every condition of a block holds.
-pub fn holds(block: &[Condition], subject: &Subject<'_>) -> bool {
-    block.iter().all(|condition| condition.holds(subject))
+/// Whether every condition holds. What is dear to ask is asked last.
+pub fn holds<'c>(
+    conditions: impl Iterator<Item = &'c Condition> + Clone,
+    subject: &Subject<'_>,
+) -> bool {
+    let is_dear = |condition: &&Condition| condition.test.is_permission();
+    conditions.clone().filter(|one| !is_dear(one)).all(|condition| condition.holds(subject))
+        && conditions.filter(is_dear).all(|condition| condition.holds(subject))
 }
 
 /// The globs of a rule that is meant for every application.

@@ -101,6 +101,16 @@ impl Location<'_> {
         }
     }
 
+    /// The host as a policy would have to name it: with its `www.`.
+    pub fn whole_host(&self) -> &str {
+        let origin = self.text.get(..self.path.start).unwrap_or(&self.text);
+        let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+        match self.port {
+            Some(_) => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+            None => authority,
+        }
+    }
+
     /// Whether the host is an IP address.
     pub fn is_ip(&self) -> bool {
         self.host.starts_with('[') || self.host.parse::<std::net::Ipv4Addr>().is_ok()

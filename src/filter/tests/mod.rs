@@ -1,3 +1,5 @@
+mod policy;
+
 use super::*;
 use crate::derive::{self, Deriver};
 use crate::normalize::{self, normalize};
@@ -302,6 +304,30 @@ fn mistakes_are_told_with_line_key_and_what_is_allowed() {
         ("no network", lines("blocked_host = { cidr = \"10.0.0.0/99\" }"), 9, "is no network"),
         ("no list", lines("blocked_host = { list = \"nix.txt\" }"), 9, "no list file `nix.txt`"),
         ("empty list", lines("blocked_host = { in = [] }"), 9, "an empty list matches nothing"),
+        (
+            "policy as a text",
+            lines("original_policy = { contains = \"eval\" }"),
+            9,
+            "it has names_host, names_scheme, permits, exists",
+        ),
+        (
+            "policy: a source as a host",
+            lines("original_policy = { names_host = \"*.a.test\" }"),
+            9,
+            "is no host",
+        ),
+        (
+            "policy: a scheme with a colon",
+            lines("original_policy = { names_scheme = \"data:\" }"),
+            9,
+            "is no scheme",
+        ),
+        (
+            "policy: permits a word",
+            lines("os = { is = \"x\" }\noriginal_policy = { permits = \"eval\" }"),
+            10,
+            "expected true or false",
+        ),
         ("empty text", lines("user_agent = { contains = \"\" }"), 9, "would match everything"),
         (
             "bad regex",
