@@ -5,7 +5,7 @@
 //! derived, which rule decided by which block and value, and the record that comes of it.
 
 use crate::decode::{Entry, Scratch, decode};
-use crate::filter::{RuleSet, RuleTrace, Subject};
+use crate::filter::{RuleSet, RuleTrace};
 use crate::pipeline::Stages;
 use crate::publish;
 use crate::report::{Batch, Delivery, Facts, RawReport, Record, Verdict, Violation};
@@ -104,7 +104,7 @@ fn violation(
     let decoded = decoded_fields(&raw);
     let violation = stages.normalize(raw);
     let facts = stages.derive(&violation, delivery);
-    let subject = Subject { violation: &violation, facts: &facts };
+    let subject = rules.subject(&violation, &facts);
     let today = jiff::tz::TimeZone::UTC.to_datetime(delivery.received_at).date();
     let verdict = rules.judge(&subject, today);
     let mut traces = rules.explain(&subject, today);

@@ -3,7 +3,7 @@
 mod support;
 
 use cspipe::decode::{Entry, Scratch, decode};
-use cspipe::filter::{self, Subject};
+use cspipe::filter;
 use cspipe::normalize::{self, Keep, KeepReferrer, KeepText, normalize};
 use cspipe::pipeline::Taken;
 use cspipe::proof;
@@ -250,7 +250,7 @@ fn agree(
     let stages = stages_once();
     let violation = stages.normalize(raw);
     let facts = stages.derive(&violation, delivery);
-    let subject = Subject { violation: &violation, facts: &facts };
+    let subject = rules.subject(&violation, &facts);
     let indexed: Vec<_> = rules.matching(&subject).map(|rule| &rule.id).collect();
     let asked: Vec<_> =
         rules.rules().iter().filter(|rule| rule.matches(&subject)).map(|rule| &rule.id).collect();
@@ -271,7 +271,7 @@ fn the_rules_of_the_law_match_now_and_then() {
         let stages = stages_once();
         let violation = stages.normalize(raw);
         let facts = stages.derive(&violation, &delivery);
-        let subject = Subject { violation: &violation, facts: &facts };
+        let subject = SITE_RULES.subject(&violation, &facts);
         for rule in SITE_RULES.rules() {
             *counts.entry(rule.id.clone()).or_insert(0) += usize::from(rule.matches(&subject));
         }
@@ -322,12 +322,15 @@ const CONDITIONS: &[&str] = &[
     "[[rule.any]]\noriginal_policy = { names_scheme = \"x-apple-ql-id\" }\n[rule.all]\nviolation_type = { is = \"script-src\" }",
     "[rule.all]\nblocked_keyword = { in = [\"inline\", \"eval\"] }\noriginal_policy = { permits = true }",
     "[[rule.any]]\noriginal_policy = { permits = false }\n[rule.all]\nblocked_host = { under = [\"a.test\", \"shop.example\"] }",
+    "[rule.all]\nreport_host = { own = false }",
+    "[[rule.any]]\nblocked_host = { own = true }\n[[rule.any]]\nreferrer_host = { own = true }\n[[rule.unless]]\nreport_host = { own = true }",
     "[rule.all]\nblocked_scheme = { is = \"data\" }\n[[rule.unless]]\noriginal_policy = { permits = false }\nblocked_scheme = { is = \"data\" }",
 ];
 
 /// Rules around [`CONDITIONS`]. They are compiled, not proven: their examples prove nothing.
 static SITE_RULES: LazyLock<filter::RuleSet> = LazyLock::new(|| {
-    let mut text = "format = 1\n".to_owned();
+    let mut text =
+        "format = 1\n[own_hosts]\nshop = \"shop.example\"\n\"shop-*\" = \"a.test\"\n".to_owned();
     for (at, condition) in CONDITIONS.iter().enumerate() {
         text.push_str(&format!(
             "[[rule]]\nid = \"r{at}\"\ntitle = \"t\"\nreason = \"site\"\naction = \"label\"\n\
@@ -357,8 +360,9 @@ fn a_violation_judged_again_gets_the_same_verdict() {
             assert_eq!(facts.fingerprint, facts_again.fingerprint, "{}", fixture.name);
             assert_eq!(facts.classification, facts_again.classification, "{}", fixture.name);
             assert_eq!(facts.policy_hash, facts_again.policy_hash, "{}", fixture.name);
-            let judge = |violation, facts| RULES.judge(&Subject { violation, facts }, today);
-            assert_eq!(judge(&violation, &facts), judge(&again, &facts_again), "{}", fixture.name);
+            let judged = RULES.judge(&RULES.subject(&violation, &facts), today);
+            let judged_again = RULES.judge(&RULES.subject(&again, &facts_again), today);
+            assert_eq!(judged, judged_again, "{}", fixture.name);
         }
     }
 }

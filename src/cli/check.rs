@@ -83,6 +83,9 @@ fn summary(rules: &RuleSet) -> String {
     for rule in rules.rules().iter().filter(|rule| rule.has_expired(today)) {
         text.push_str(&format!("  `{}` only observes since its date\n", rule.id));
     }
+    for (apps, hosts) in rules.own_hosts().apps() {
+        text.push_str(&format!("  own hosts of `{apps}`: {hosts}\n"));
+    }
     for (reason, count) in by_reason(rules) {
         text.push_str(&format!("  {count:4} {reason}\n"));
     }
@@ -103,6 +106,11 @@ fn as_json(rules: &RuleSet) -> serde_json::Value {
         "origin": rules.origin(),
         "hash": rules.hash(),
         "examples": rules.rules().iter().map(|rule| rule.examples.len()).sum::<usize>(),
+        "own_hosts": rules
+            .own_hosts()
+            .apps()
+            .map(|(apps, hosts)| (apps.to_string(), hosts))
+            .collect::<BTreeMap<_, _>>(),
         "by_reason": by_reason(rules),
     })
 }

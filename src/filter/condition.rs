@@ -43,6 +43,8 @@ pub enum Test {
     NamesScheme(Words),
     /// Whether the policy permits what was blocked; where that is not sure, neither holds.
     Permits(bool),
+    /// Whether the host is one of the app's own; of an app that has none, neither holds.
+    Own(bool),
 }
 
 impl Condition {
@@ -61,6 +63,7 @@ impl Condition {
                     self.field.text(subject).is_some() || self.field.number(subject).is_some();
                 exists == *wanted
             }
+            Test::Own(wanted) => self.owned(subject) == Some(*wanted),
             Test::Permits(wanted) => permitted(subject.violation) == Some(*wanted),
             text_test => self.field.text(subject).is_some_and(|text| text_test.holds_for(text)),
         }
@@ -68,6 +71,29 @@ impl Condition {
 }
 
 impl Condition {
+    /// Whether it may hold for what was blocked on some page, for some app and browser.
+    pub fn holds_somewhere(&self, subject: &Subject<'_>) -> bool {
+        if !self.field.is_about_the_violation() {
+            return true;
+        }
+        match self.test {
+            // A host is own to one app and foreign to another.
+            Test::Own(_) => self.field.text(subject).is_some(),
+            _ => self.holds(subject),
+        }
+    }
+
+    /// Whether it holds for what was blocked on any page, for any app and browser.
+    pub fn holds_everywhere(&self, subject: &Subject<'_>) -> bool {
+        self.field.is_about_the_violation()
+            && !matches!(self.test, Test::Own(_))
+            && self.holds(subject)
+    }
+
+    fn owned(&self, subject: &Subject<'_>) -> Option<bool> {
+        subject.own_hosts.owns(&subject.facts.app_name, self.field.text(subject)?)
+    }
+
     /// Whether few violations can answer yes: it names words, and not of a closed set.
     pub fn is_telling(&self) -> bool {
         matches!(
@@ -83,6 +109,11 @@ impl Condition {
                 Some(true) => "which permits what was blocked",
                 Some(false) => "which does not permit what was blocked",
                 None => "and whether that permits what was blocked is not sure",
+            }),
+            Test::Own(_) => self.field.text(subject).map(|_| match self.owned(subject) {
+                Some(true) => "one of the app's own hosts",
+                Some(false) => "none of the app's own hosts",
+                None => "and the app has no [own_hosts]",
             }),
             _ => None,
         }
@@ -119,7 +150,11 @@ impl Test {
             Self::NamesScheme(schemes) => {
                 Policy::new(text).schemes().any(|scheme| schemes.contains(&*lower(scheme)))
             }
-            Self::Exists(_) | Self::Range(..) | Self::Numbers(_) | Self::Permits(_) => false,
+            Self::Exists(_)
+            | Self::Range(..)
+            | Self::Numbers(_)
+            | Self::Permits(_)
+            | Self::Own(_) => false,
         }
     }
 

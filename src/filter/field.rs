@@ -1,5 +1,6 @@
 //! What a rule may ask about: fields of the record, each with its type.
 
+use super::own_hosts::OwnHosts;
 use crate::policy::Directive;
 use crate::report::{
     Address, Blocked, Classification, Device, Disposition, Facts, Relation, Violation, Wire,
@@ -10,6 +11,8 @@ use crate::report::{
 pub struct Subject<'s> {
     pub violation: &'s Violation<'s>,
     pub facts: &'s Facts<'s>,
+    /// Those that the rule set knows; see [`super::RuleSet::subject`].
+    pub own_hosts: &'s OwnHosts,
 }
 
 /// Declares the fields: variant, name, type.
@@ -163,7 +166,7 @@ impl Field {
 
     /// The field's text; `None` when it is missing or a number.
     pub fn text<'s>(self, subject: &Subject<'s>) -> Option<&'s str> {
-        let Subject { violation, facts } = *subject;
+        let Subject { violation, facts, own_hosts: _ } = *subject;
         let blocked = || violation.blocked.address();
         let source = || violation.source.as_ref();
         let document = || violation.document.as_ref();

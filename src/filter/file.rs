@@ -4,7 +4,8 @@ use super::condition::Test;
 use super::error::RuleError;
 use super::example::{canaries, read_example};
 use super::operator::{self, Lists};
-use super::rule::{Action, AppGlob, Block, Mode, Rule, every_app};
+use super::own_hosts::OwnHosts;
+use super::rule::{Action, AppGlob, Block, Mode, Rule};
 use super::toml::{Node, Pair, collect, parse, unknown_key};
 use crate::report::Reason;
 use jiff::civil::Date;
@@ -14,6 +15,7 @@ use jiff::civil::Date;
 pub struct RuleFile {
     pub rules: Vec<Rule>,
     pub overrides: Vec<Override>,
+    pub own_hosts: OwnHosts,
 }
 
 /// A site's change to a rule that stands elsewhere.
@@ -56,7 +58,8 @@ pub fn read(file: &str, text: &str, lists: &Lists<'_>) -> Result<RuleFile, Vec<R
                     rule_file.overrides.push(read_override(node)?);
                     Ok(())
                 }),
-                _ => errors.push(unknown_key(&pair, "format, pack, rule, override")),
+                "own_hosts" => rule_file.own_hosts = OwnHosts::read(&pair.value, &mut errors),
+                _ => errors.push(unknown_key(&pair, "format, pack, rule, override, own_hosts")),
             }
         }
         if !has_format {
@@ -92,8 +95,8 @@ fn read_rule_keys(
         action: Action::Label,
         mode: Mode::Enforce,
         priority: DEFAULT_PRIORITY,
-        apps: every_app(),
-        written_apps: every_app(),
+        apps: vec![AppGlob::every()],
+        written_apps: vec![AppGlob::every()],
         tags: Vec::new(),
         evidence: Vec::new(),
         expires: None,

@@ -21,6 +21,7 @@ mod field;
 mod file;
 mod index;
 mod operator;
+mod own_hosts;
 mod permission;
 mod rule;
 mod shipped;
@@ -34,7 +35,8 @@ pub use error::RuleError;
 pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
-pub use rule::{Action, Mode, Rule};
+pub use own_hosts::OwnHosts;
+pub use rule::{Action, AppGlob, Mode, Rule};
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
 
 use crate::report::{Matched, Verdict};

@@ -58,7 +58,7 @@ pub fn read(pair: &Pair<'_>, lists: &Lists<'_>) -> Result<Vec<Condition>, RuleEr
 /// What may be asked of a type. No text of a URL can be searched: an attacker writes it.
 fn operators(kind: FieldKind) -> &'static [&'static str] {
     match kind {
-        FieldKind::Host => &["is", "in", "under", "list", "cidr", "exists"],
+        FieldKind::Host => &["is", "in", "under", "list", "cidr", "own", "exists"],
         FieldKind::Domain | FieldKind::Keyword | FieldKind::Scheme => &["is", "in", "exists"],
         FieldKind::Closed(_) => &["is", "in"],
         FieldKind::Number => &["is", "in", "ge", "gt", "le", "lt", "exists"],
@@ -73,21 +73,20 @@ fn test(field: Field, asked: &Pair<'_>, lists: &Lists<'_>) -> Result<Test, RuleE
     Ok(match asked.key {
         "exists" => Test::Exists(value.bool()?),
         "list" => list(value, lists)?,
+        "own" => Test::Own(value.bool()?),
         "cidr" => Test::Cidr(each(value, |one| {
             let text = one.string()?;
             text.parse()
                 .map_err(|_| one.error(format!("`{text}` is no network such as 10.0.0.0/8")))
         })?),
-        "under" => {
-            Test::Words { exact: Words::default(), under: each(value, host)?.into_iter().collect() }
-        }
+        "under" => Test::Words { exact: Words::default(), under: hosts(value)? },
         "starts" if field.kind() == FieldKind::Path => {
             Test::Starts(each(value, |one| word(field, one).map(String::from))?)
         }
         "starts" => Test::Starts(each(value, non_empty)?),
         "contains" => Test::Contains(each(value, non_empty)?),
         "regex" => regex(value)?,
-        "names_host" => Test::NamesHost(each(value, host)?.into_iter().collect()),
+        "names_host" => Test::NamesHost(hosts(value)?),
         "names_scheme" => Test::NamesScheme(each(value, scheme)?.into_iter().collect()),
         "permits" => Test::Permits(value.bool()?),
         "is" | "in" if field.kind() == FieldKind::Number => Test::Numbers(each(value, number)?),
@@ -159,6 +158,11 @@ fn scheme(value: &Node<'_>) -> Result<Box<str>, RuleError> {
         "`{text}` is no scheme; expected a name such as chrome-extension, in lower case, without \
          `:` or `//`"
     )))
+}
+
+/// One host or several.
+pub fn hosts(value: &Node<'_>) -> Result<Words, RuleError> {
+    Ok(each(value, host)?.into_iter().collect())
 }
 
 /// A host, parsed to its end: nothing of a URL may stand around it.

@@ -6,6 +6,7 @@ use super::example::Example;
 use super::field::{Field, Subject};
 use crate::report::Reason;
 use jiff::civil::Date;
+use std::fmt;
 
 /// What happens to a violation that a rule matches.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -128,14 +129,13 @@ impl Rule {
     /// Whether the rule would match what was blocked and its source on some page, for some app
     /// and browser: everything else that it asks for is taken to be so.
     pub fn matches_somewhere(&self, subject: &Subject<'_>) -> bool {
-        let holds = |block: &Block| {
-            block.iter().all(|condition| {
-                !condition.field.is_about_the_violation() || condition.holds(subject)
-            })
-        };
-        holds(&self.all)
-            && (self.any.is_empty() || self.any.iter().any(holds))
-            && !self.is_excepted(subject)
+        let may_hold =
+            |block: &Block| block.iter().all(|condition| condition.holds_somewhere(subject));
+        let holds_always =
+            |block: &Block| block.iter().all(|condition| condition.holds_everywhere(subject));
+        may_hold(&self.all)
+            && (self.any.is_empty() || self.any.iter().any(may_hold))
+            && !self.unless.iter().any(holds_always)
     }
 
     fn matches_any_app(&self, subject: &Subject<'_>) -> bool {
@@ -183,12 +183,12 @@ pub fn holds<'c>(
         && conditions.filter(is_dear).all(|condition| condition.holds(subject))
 }
 
-/// The globs of a rule that is meant for every application.
-pub fn every_app() -> Vec<AppGlob> {
-    vec![AppGlob { head: String::new(), tail: Some(String::new()) }]
-}
-
 impl AppGlob {
+    /// `*`.
+    pub const fn every() -> Self {
+        Self { head: String::new(), tail: Some(String::new()) }
+    }
+
     /// Reads `*`, `shop`, `shop-*`; `None` for more than one star or none of a name.
     pub fn parse(text: &str) -> Option<Self> {
         let (head, tail) = match text.split_once('*') {
@@ -208,6 +208,15 @@ impl AppGlob {
             Some(tail) => app
                 .strip_prefix(self.head.as_str())
                 .is_some_and(|rest| rest.ends_with(tail.as_str())),
+        }
+    }
+}
+
+impl fmt::Display for AppGlob {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tail {
+            None => out.write_str(&self.head),
+            Some(tail) => write!(out, "{}*{tail}", self.head),
         }
     }
 }

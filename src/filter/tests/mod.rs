@@ -1,3 +1,4 @@
+mod own_hosts;
 mod policy;
 
 use super::*;
@@ -12,8 +13,13 @@ const TODAY: Date = jiff::civil::date(2026, 11, 23);
 /// Keys of a report and their values.
 type Fields = &'static [(&'static str, &'static str)];
 
-/// Shows a violation with these keys to a rule set.
-fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject<'_>) -> T) -> T {
+/// Shows a violation with these keys as a rule set sees it.
+fn show<T>(
+    rules: &RuleSet,
+    fields: &[(&str, &str)],
+    app: Option<&str>,
+    see: impl FnOnce(&Subject<'_>) -> T,
+) -> T {
     let mut raw = RawReport::default();
     for &(name, value) in fields {
         let value = Some(Cow::Borrowed(value));
@@ -38,7 +44,7 @@ fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject
     };
     let deriver = Deriver::new(&derive::Settings::default(), None).expect("the list loads");
     let facts = deriver.derive(&violation, &delivery);
-    see(&Subject { violation: &violation, facts: &facts })
+    see(&rules.subject(&violation, &facts))
 }
 
 /// A rule file around the lines that matter. Examples are not run here.
@@ -78,7 +84,7 @@ fn compile(texts: &[&str]) -> Result<RuleSet, Vec<RuleError>> {
 
 fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> Option<String> {
     let today = TODAY;
-    show(fields, app, |subject| {
+    show(rules, fields, app, |subject| {
         rules.judge(subject, today).filtered_by.map(|matched| matched.rule.to_owned())
     })
 }
@@ -215,7 +221,7 @@ fn rules_on_trial_and_past_their_date_only_show() {
     let label = matching_eval("label", "label", "tags = [\"odd\"]");
     let rules = compile(&[&trial, &expired, &label]).expect("compiles");
     let today = TODAY;
-    show(&eval, None, |subject| {
+    show(&rules, &eval, None, |subject| {
         let verdict = rules.judge(subject, today);
         assert_eq!(verdict.filtered_by, None);
         assert_eq!(verdict.tags, ["odd"]);
@@ -392,7 +398,7 @@ fn all_mistakes_of_all_files_are_told_at_once() {
     assert_eq!(errors.len(), 3, "{errors:#?}");
     assert_eq!(
         errors[0].to_string(),
-        "filters/0.toml:2:1: key `nix`: unknown key; expected one of format, pack, rule, override"
+        "filters/0.toml:2:1: key `nix`: unknown key; expected one of format, pack, rule, override, own_hosts"
     );
     assert_eq!(errors[0].excerpt().as_deref(), Some("  |\n2 | nix = 1\n  | ^"));
 }
@@ -426,13 +432,13 @@ fn explanations_name_the_block_and_the_value() {
     )])
     .expect("compiles");
     let fields = [("effective", "img-src"), ("blocked", "https://x.b.test/")];
-    let traces = show(&fields, None, |subject| rules.explain(subject, TODAY));
+    let traces = show(&rules, &fields, None, |subject| rules.explain(subject, TODAY));
     assert!(traces[0].matched);
     assert_eq!(traces[0].block, "any[1]");
     assert_eq!(traces[0].decided[0].condition, "blocked_host under \"b.test\"");
     assert_eq!(traces[0].decided[0].value.as_deref(), Some("x.b.test"));
     let fields = [("effective", "font-src"), ("blocked", "https://x.b.test/")];
-    let traces = show(&fields, None, |subject| rules.explain(subject, TODAY));
+    let traces = show(&rules, &fields, None, |subject| rules.explain(subject, TODAY));
     assert!(!traces[0].matched);
     assert!(!traces[0].decided[1].holds);
 }

@@ -250,7 +250,7 @@ fn explanations_say_what_the_policy_permits() {
     let rules = compile(&[&rule(&format!("[rule.all]\n{conditions}"))]).expect("compiles");
     let note = |policy| {
         let fields = [("blocked", "eval"), ("effective", "script-src"), ("policy", policy)];
-        let traces = show(&fields, None, |subject| rules.explain(subject, TODAY));
+        let traces = show(&rules, &fields, None, |subject| rules.explain(subject, TODAY));
         traces.first().and_then(|trace| trace.decided[1].note)
     };
     // A word of a closed set brings no rule near: only the match is told.
