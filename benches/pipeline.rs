@@ -7,7 +7,7 @@ mod support;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use cspipe::decode::{Entry, Scratch, decode};
-use cspipe::filter::{self, Subject};
+use cspipe::filter;
 use cspipe::proof;
 use cspipe::publish;
 use cspipe::report::{Batch, RawReport, Record};
@@ -63,7 +63,7 @@ fn stage_by_stage(criterion: &mut Criterion) {
         bencher.iter(|| stages.derive(black_box(&violation), &delivery));
     });
     let facts = stages.derive(&violation, &delivery);
-    let subject = Subject { violation: &violation, facts: &facts };
+    let subject = rules.subject(&violation, &facts);
     criterion.bench_function("filter", |bencher| {
         bencher.iter(|| rules.judge(black_box(&subject), today));
     });

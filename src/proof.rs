@@ -6,7 +6,8 @@
 
 use crate::decode::{Entry, Scratch, decode};
 use crate::filter::{
-    Action, Canary, Condition, Example, Field, Rule, RuleError, RuleSet, Sources, Subject, canaries,
+    Action, Canary, Condition, Example, Field, OwnHosts, Rule, RuleError, RuleSet, Sources,
+    Subject, canaries,
 };
 use crate::pipeline::Stages;
 use crate::report::Delivery;
@@ -22,7 +23,7 @@ pub fn prove(sources: &Sources, stages: &Stages) -> Result<RuleSet, Vec<RuleErro
     let stages = &stages.as_shipped();
     let rules = RuleSet::compile(sources)?;
     let canaries = canaries()?;
-    let mut errors = Vec::new();
+    let mut errors = rented_own_hosts(&rules, stages);
     for rule in rules.rules() {
         errors.extend(rule.examples.iter().filter_map(|example| {
             run_example(rule, example, stages).err().map(|message| RuleError {
@@ -43,8 +44,9 @@ pub fn prove(sources: &Sources, stages: &Stages) -> Result<RuleSet, Vec<RuleErro
 
 fn run_example(rule: &Rule, example: &Example, stages: &Stages) -> Result<(), String> {
     let delivery = delivery_of(example);
-    let matched =
-        examine(&example.body, &delivery, stages, |subject| rule.matches_as_written(subject))?;
+    let matched = examine(&example.body, &delivery, &example.own_hosts, stages, |subject| {
+        rule.matches_as_written(subject)
+    })?;
     match (example.matches, matched) {
         (true, false) => Err(format!(
             "the rule does not match this example, and should. {}",
@@ -63,7 +65,7 @@ fn unproven_blocks(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
     let is_shown = |block: &[Condition]| {
         rule.examples.iter().filter(|example| example.matches).any(|example| {
             let delivery = delivery_of(example);
-            examine(&example.body, &delivery, stages, |subject| {
+            examine(&example.body, &delivery, &example.own_hosts, stages, |subject| {
                 block.iter().all(|condition| condition.holds(subject))
             })
             .unwrap_or(false)
@@ -93,6 +95,21 @@ fn rented_hosts(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
         .collect()
 }
 
+/// Whoever calls such a place his own, calls all strangers there his own.
+fn rented_own_hosts(rules: &RuleSet, stages: &Stages) -> Vec<RuleError> {
+    let rented = rules.own_hosts().hosts().filter(|(host, _)| stages.is_public_suffix(host));
+    rented
+        .map(|(host, place)| RuleError {
+            key: Some("own_hosts".to_owned()),
+            message: format!(
+                "anybody may have a name under `{host}`; name your own hosts there, such as \
+                 someone.{host}"
+            ),
+            ..place.clone()
+        })
+        .collect()
+}
+
 fn delivery_of(example: &Example) -> Delivery<'_> {
     Delivery {
         received_at: Timestamp::UNIX_EPOCH,
@@ -106,15 +123,16 @@ fn delivery_of(example: &Example) -> Delivery<'_> {
 /// What the violation of an example looks like to the rule.
 fn why_not(rule: &Rule, example: &Example, delivery: &Delivery<'_>, stages: &Stages) -> String {
     let conditions = rule.any.iter().flatten().chain(&rule.all);
-    let fields: Vec<_> = conditions.map(|condition| condition.field).collect();
-    examine(&example.body, delivery, stages, |subject| {
+    examine(&example.body, delivery, &example.own_hosts, stages, |subject| {
         let mut seen: Vec<String> = Vec::new();
-        for &field in &fields {
+        for condition in conditions {
+            let field = condition.field;
             let value = match field.text(subject) {
                 Some(text) => format!("`{text}`"),
                 None => field.number(subject).map_or("missing".to_owned(), |n| n.to_string()),
             };
-            let line = format!("{} is {value}", field.name());
+            let note = condition.note(subject).map_or(String::new(), |note| format!(", {note}"));
+            let line = format!("{} is {value}{note}", field.name());
             if !seen.contains(&line) {
                 seen.push(line);
             }
@@ -136,11 +154,12 @@ fn spared(rule: &Rule, canaries: &[Canary], stages: &Stages) -> Result<(), RuleE
     let mut hit = Vec::new();
     for canary in canaries {
         // The canary stands for every page, app and browser.
-        let matched =
-            examine(&canary.body, &delivery, stages, |subject| rule.matches_somewhere(subject))
-                .map_err(|message| {
-                    rule.error("may_match_canary", format!("canary `{}`: {message}", canary.id))
-                })?;
+        let matched = examine(&canary.body, &delivery, OwnHosts::NONE, stages, |subject| {
+            rule.matches_somewhere(subject)
+        })
+        .map_err(|message| {
+            rule.error("may_match_canary", format!("canary `{}`: {message}", canary.id))
+        })?;
         if matched && !rule.may_match_canary.iter().any(|name| name == "*" || *name == canary.id) {
             hit.push(canary);
         }
@@ -163,6 +182,7 @@ fn spared(rule: &Rule, canaries: &[Canary], stages: &Stages) -> Result<(), RuleE
 fn examine<T>(
     body: &str,
     delivery: &Delivery<'_>,
+    own_hosts: &OwnHosts,
     stages: &Stages,
     show: impl FnOnce(&Subject<'_>) -> T,
 ) -> Result<T, String> {
@@ -174,5 +194,5 @@ fn examine<T>(
     };
     let violation = stages.normalize(raw);
     let facts = stages.derive(&violation, delivery);
-    Ok(show(&Subject { violation: &violation, facts: &facts }))
+    Ok(show(&Subject { violation: &violation, facts: &facts, own_hosts }))
 }

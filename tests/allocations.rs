@@ -6,7 +6,7 @@
 mod support;
 
 use cspipe::decode::{Entry, Scratch, decode};
-use cspipe::filter::{self, Subject};
+use cspipe::filter;
 use cspipe::proof;
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -62,7 +62,7 @@ fn stages_allocate_little() {
         };
         let (normalizing, violation) = count(|| stages.normalize(raw));
         let (deriving, facts) = count(|| stages.derive(&violation, &delivery));
-        let subject = Subject { violation: &violation, facts: &facts };
+        let subject = rules.subject(&violation, &facts);
         let (judging, verdict) = count(|| rules.judge(&subject, today));
         assert_eq!(verdict.filtered_by, None);
         // The first rounds fill buffers and the cache of user agents.

@@ -78,6 +78,12 @@ fn what_is_not_proven_is_told() {
             "would filter the canary `eval`",
         ),
         (
+            "canary that came from elsewhere",
+            "blocked_keyword = { is = \"eval\" }\nreferrer_host = { is = \"mine.example\" }",
+            Some(2),
+            "would filter the canary `eval`",
+        ),
+        (
             "public suffix",
             "blocked_host = { under = [\"ads.example\", \"co.uk\"] }",
             Some(2),
@@ -139,6 +145,77 @@ fn what_a_site_keeps_does_not_matter() {
     )
     .expect("the built-in list loads");
     assert!(prove(&filter::shipped(), &stages).is_ok());
+}
+
+#[test]
+fn an_exception_by_page_or_app_spares_no_canary() {
+    let rows = [
+        "[[rule.unless]]\nreport_host = { under = \"example\" }",
+        "[[rule.unless]]\nblocked_host = { own = true }",
+        "[[rule.unless]]\nreport_host = { own = true }",
+    ];
+    for unless in rows {
+        let lines = format!("[rule.all]\nblocked_host = {{ exists = true }}\n{unless}");
+        let errors = errors(&format!("{lines}\n{EXAMPLES}"));
+        let found = errors.iter().any(|error| error.message.contains("would filter the canary"));
+        assert!(found, "{unless}: {errors:#?}");
+    }
+}
+
+#[test]
+fn a_host_is_own_to_one_app_and_foreign_to_another() {
+    for asked in ["own = false", "own = true"] {
+        let lines = format!("[rule.all]\nblocked_host = {{ {asked} }}");
+        let errors = errors(&format!("{lines}\n{EXAMPLES}"));
+        let found = errors.iter().any(|error| error.message.contains("\"foreign-script\""));
+        assert!(found, "{asked}: {errors:#?}");
+    }
+}
+
+#[test]
+fn an_example_brings_its_own_hosts_along() {
+    let rule = "may_match_canary = [\"*\"]\n[rule.all]\nreport_host = { own = false }";
+    let examples = |own: &str| {
+        format!(
+            r#"
+[[rule.example]]
+match = true
+own_hosts = ["shop.example"]
+report = {{ blocked-uri = "inline", document-uri = "https://proxy.test/" }}
+[[rule.example]]
+match = false
+why = "its own"
+{own}
+report = {{ blocked-uri = "inline", document-uri = "https://de.shop.example/" }}
+[[rule.example]]
+match = false
+why = "no list"
+report = {{ blocked-uri = "inline", document-uri = "https://proxy.test/" }}
+"#
+        )
+    };
+    assert_eq!(errors(&format!("{rule}\n{}", examples("own_hosts = \"shop.example\""))), []);
+    let refused = errors(&format!("{rule}\n{}", examples("own_hosts = \"www.test\"")));
+    assert_eq!(refused.len(), 1, "{refused:#?}");
+    assert!(refused[0].message.contains("matches this example, and should not"), "{refused:#?}");
+    let missing = errors(&format!("{rule}\n{EXAMPLES}"));
+    assert!(missing[0].message.contains("Here report_host is missing"), "{missing:#?}");
+}
+
+#[test]
+fn a_site_that_says_which_hosts_are_its_own_is_proven() {
+    let mut sources = filter::shipped();
+    let mut prove_with = |text: &str| {
+        sources.files.retain(|(name, _)| name != "site.toml");
+        sources.files.push(("site.toml".to_owned(), format!("format = 1\n[own_hosts]\n{text}")));
+        prove(&sources, &stages())
+    };
+    // The shipped examples do not look at a site's lists.
+    assert!(prove_with("\"*\" = [\"shop.test\", \"someone.github.io\"]").is_ok());
+    let errors = prove_with("shop = [\"shop.test\", \"github.io\"]").expect_err("not its own");
+    assert_eq!(errors.len(), 1, "{errors:#?}");
+    assert_eq!(errors[0].line, Some(3));
+    assert!(errors[0].message.contains("under `github.io`"), "{errors:#?}");
 }
 
 #[test]

@@ -50,15 +50,15 @@ fn a_record_is_judged_by_the_rules_of_now() {
 fn again(record: &str, stages: &Stages, rules: &RuleSet) -> String {
     let stored: StoredRecord<'_> = serde_json::from_str(record).expect("a record is read");
     let today = jiff::tz::TimeZone::UTC.to_datetime(stored.received_at).date();
-    stored.judged_by(stages, |subject| {
-        let verdict = rules.judge(subject, today);
+    stored.replay(stages, |violation, facts| {
+        let verdict = rules.judge(&rules.subject(violation, facts), today);
         let mut batch = Batch::default();
         publish::encode(
             &Record {
                 id: stored.id,
                 received_at: stored.received_at,
-                violation: subject.violation,
-                facts: subject.facts,
+                violation,
+                facts,
                 verdict: &verdict,
                 edge: stored.edge.as_deref().expect("an edge"),
             },

@@ -114,6 +114,9 @@ fn summary(rules: &RuleSet, used: &Use, since: &Since) -> String {
         counts.observing,
         counts.expired,
     );
+    for (apps, hosts) in rules.own_hosts().apps() {
+        text.push_str(&format!("  own hosts of `{apps}`: {hosts}\n"));
+    }
     for (reason, count) in by_reason(rules) {
         text.push_str(&format!("  {count:4} {reason}\n"));
     }
@@ -183,6 +186,11 @@ fn as_json(rules: &RuleSet, used: &Use) -> Value {
         "observing": counts.observing,
         "expired": counts.expired,
         "examples": rules.rules().iter().map(|rule| rule.examples.len()).sum::<usize>(),
+        "own_hosts": rules
+            .own_hosts()
+            .apps()
+            .map(|(apps, hosts)| (apps.to_string(), hosts))
+            .collect::<BTreeMap<_, _>>(),
         "by_reason": by_reason(rules),
         "expire_soon": expiring,
     });

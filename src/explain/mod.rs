@@ -77,7 +77,8 @@ pub fn explain_record(
     today: Date,
 ) -> Result<ExplainedRecord, serde_json::Error> {
     let stored: StoredRecord<'_> = serde_json::from_str(json)?;
-    let (_, judged) = stored.judged_by(stages, |subject| judged(subject, rules, today));
+    let (_, judged) = stored
+        .replay(stages, |violation, facts| judged(&rules.subject(violation, facts), rules, today));
     Ok(ExplainedRecord {
         stored_as: stored.decision(),
         now: ExplainedViolation { record: serde_json::from_str(json)?, ..judged },
@@ -136,7 +137,7 @@ fn violation(
     let decoded = decoded_fields(&raw);
     let violation = stages.normalize(raw);
     let facts = stages.derive(&violation, delivery);
-    let subject = Subject { violation: &violation, facts: &facts };
+    let subject = rules.subject(&violation, &facts);
     let today = jiff::tz::TimeZone::UTC.to_datetime(delivery.received_at).date();
     let (verdict, judged) = judged(&subject, rules, today);
     let record = record(&violation, &facts, &verdict, delivery);
@@ -149,7 +150,7 @@ fn judged<'r>(
     rules: &'r RuleSet,
     today: Date,
 ) -> (Verdict<'r>, ExplainedViolation) {
-    let Subject { violation, facts } = *subject;
+    let Subject { violation, facts, own_hosts: _ } = *subject;
     let verdict = rules.judge(subject, today);
     let mut traces = rules.explain(subject, today);
     traces.sort_by_key(|trace| !trace.matched);

@@ -4,6 +4,7 @@ use super::{ExplainedRecord, ExplainedViolation, Explanation, Report};
 use crate::filter::RuleTrace;
 use crate::replay::Decision;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 impl fmt::Display for Explanation {
@@ -95,25 +96,33 @@ fn rule(out: &mut fmt::Formatter<'_>, trace: &RuleTrace) -> fmt::Result {
     )?;
     for decided in &trace.decided {
         let mark = if decided.holds { "yes" } else { "no " };
+        // A whole policy stands above, among what was normalized.
         let value = match &decided.value {
-            Some(value) => format!("{value:?}"),
+            Some(value) => format!("{:?}", short(value, 200)),
             None => "missing".to_owned(),
         };
-        let condition = &decided.condition;
         // A list of forty schemes says less than the one that was met.
-        let condition = if condition.chars().count() > 70 {
-            let mut short: String = condition.chars().take(67).collect();
-            short.push_str("...");
-            short
-        } else {
-            condition.clone()
-        };
-        writeln!(out, "    {mark} {}: {condition}; it is {value}", trace.block)?;
+        let condition = short(&decided.condition, 70);
+        write!(out, "    {mark} {}: {condition}; it is {value}", trace.block)?;
+        match decided.note {
+            Some(note) => writeln!(out, ", {note}")?,
+            None => out.write_str("\n")?,
+        }
     }
     if let Some(stopped_by) = &trace.stopped_by {
         writeln!(out, "    stopped by {stopped_by}")?;
     }
     Ok(())
+}
+
+/// A text cut at a number of characters, with a sign that it was.
+fn short(text: &str, max: usize) -> Cow<'_, str> {
+    if text.chars().count() <= max {
+        return Cow::Borrowed(text);
+    }
+    let mut short: String = text.chars().take(max - 3).collect();
+    short.push_str("...");
+    Cow::Owned(short)
 }
 
 fn indented(text: &str) -> String {

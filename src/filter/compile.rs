@@ -4,7 +4,9 @@ use super::error::RuleError;
 use super::field::{Field, Subject};
 use super::file::{self, Override};
 use super::index::Index;
+use super::own_hosts::OwnHosts;
 use super::rule::{Action, Mode, Rule};
+use crate::report::{Facts, Violation};
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
@@ -25,6 +27,7 @@ pub struct Sources {
 pub struct RuleSet {
     rules: Vec<Rule>,
     index: Index,
+    own_hosts: OwnHosts,
     hash: String,
     origin: String,
 }
@@ -46,6 +49,7 @@ impl RuleSet {
     pub fn compile(sources: &Sources) -> Result<Self, Vec<RuleError>> {
         let mut rules: Vec<Rule> = Vec::new();
         let mut overrides = Vec::new();
+        let mut own_hosts = OwnHosts::default();
         let mut errors = Vec::new();
         for (name, text) in &sources.files {
             let lists = |list: &str| find_list(sources, name, list);
@@ -53,6 +57,7 @@ impl RuleSet {
                 Ok(read) => {
                     rules.extend(read.rules);
                     overrides.extend(read.overrides);
+                    errors.extend(own_hosts.add(read.own_hosts));
                 }
                 Err(mistakes) => errors.extend(mistakes),
             }
@@ -67,6 +72,7 @@ impl RuleSet {
         Ok(Self {
             index: Index::build(&rules),
             rules,
+            own_hosts,
             hash: hash(sources),
             origin: sources.origin.clone(),
         })
@@ -75,6 +81,20 @@ impl RuleSet {
     /// All rules, in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// What the rules judge: a violation and its facts, with the own hosts that are known.
+    pub const fn subject<'s>(
+        &'s self,
+        violation: &'s Violation<'s>,
+        facts: &'s Facts<'s>,
+    ) -> Subject<'s> {
+        Subject { violation, facts, own_hosts: &self.own_hosts }
+    }
+
+    /// The hosts that apps call their own.
+    pub const fn own_hosts(&self) -> &OwnHosts {
+        &self.own_hosts
     }
 
     /// The rules that match a violation, in order.

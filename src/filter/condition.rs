@@ -1,18 +1,15 @@
 //! One question about one field.
 
-use super::error::RuleError;
 use super::field::{Field, FieldKind, Subject};
-use super::toml::{Node, Pair};
-use crate::report::{UrlParts, bare_host};
+use super::permission::permitted;
+use crate::policy::Policy;
 use ipnet::IpNet;
-use regex::{RegexSet, RegexSetBuilder};
+use regex::RegexSet;
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 /// Texts that can be found by one hash probe.
 pub type Words = std::collections::HashSet<Box<str>, foldhash::quality::RandomState>;
-
-/// Finds a list file by its name beside the rule file: its name as people know it, and its text.
-pub type Lists<'l> = dyn Fn(&str) -> Option<(String, String)> + 'l;
 
 /// A question with its field.
 #[derive(Debug, Clone)]
@@ -40,6 +37,14 @@ pub enum Test {
     /// Of numbers: from the first up to, and without, the second.
     Range(u32, Option<u32>),
     Numbers(Vec<u32>),
+    /// Of a policy: a source of it is one of these hosts, or under one.
+    NamesHost(Words),
+    /// Of a policy: one of these schemes is a source of it.
+    NamesScheme(Words),
+    /// Whether the policy permits what was blocked; where that is not sure, neither holds.
+    Permits(bool),
+    /// Whether the host is one of the app's own; of an app that has none, neither holds.
+    Own(bool),
 }
 
 impl Condition {
@@ -58,18 +63,65 @@ impl Condition {
                     self.field.text(subject).is_some() || self.field.number(subject).is_some();
                 exists == *wanted
             }
+            Test::Own(wanted) => self.owned(subject) == Some(*wanted),
+            Test::Permits(wanted) => permitted(subject.violation) == Some(*wanted),
             text_test => self.field.text(subject).is_some_and(|text| text_test.holds_for(text)),
         }
     }
 }
 
 impl Condition {
+    /// Whether it may hold for what was blocked on some page, for some app and browser.
+    pub fn holds_somewhere(&self, subject: &Subject<'_>) -> bool {
+        if !self.field.is_about_the_violation() {
+            return true;
+        }
+        match self.test {
+            // A host is own to one app and foreign to another.
+            Test::Own(_) => self.field.text(subject).is_some(),
+            _ => self.holds(subject),
+        }
+    }
+
+    /// Whether it holds for what was blocked on any page, for any app and browser.
+    pub fn holds_everywhere(&self, subject: &Subject<'_>) -> bool {
+        self.field.is_about_the_violation()
+            && !matches!(self.test, Test::Own(_))
+            && self.holds(subject)
+    }
+
+    fn owned(&self, subject: &Subject<'_>) -> Option<bool> {
+        subject.own_hosts.owns(&subject.facts.app_name, self.field.text(subject)?)
+    }
+
     /// Whether few violations can answer yes: it names words, not of a closed set, for what was
-    /// blocked or by whom. Half of all visitors use one browser.
+    /// blocked, by whom, or by which policy. Half of all visitors use one browser.
     pub fn is_telling(&self) -> bool {
-        matches!(self.test, Test::Words { .. } | Test::Cidr(_))
-            && !matches!(self.field.kind(), FieldKind::Closed(_))
-            && self.field.is_about_the_violation()
+        match self.test {
+            Test::NamesHost(_) | Test::NamesScheme(_) => true,
+            Test::Words { .. } | Test::Cidr(_) => {
+                !matches!(self.field.kind(), FieldKind::Closed(_))
+                    && self.field.is_about_the_violation()
+            }
+            _ => false,
+        }
+    }
+
+    /// What else there is to say of an answer, beside the field's value.
+    pub fn note(&self, subject: &Subject<'_>) -> Option<&'static str> {
+        match &self.test {
+            Test::Permits(_) => Some(match permitted(subject.violation) {
+                Some(true) => "which permits what was blocked",
+                Some(false) => "which does not permit what was blocked",
+                None => "and whether that permits what was blocked is not sure",
+            }),
+            Test::Own(_) => self.field.text(subject).map(|_| match self.owned(subject) {
+                Some(true) => "one of the app's own hosts",
+                Some(false) => "none of the app's own hosts",
+                None => "and the app has no [own_hosts]",
+            }),
+            _ => None,
+        }
     }
 
     /// The hosts that it takes together with everything under them.
@@ -97,222 +149,40 @@ impl Test {
             Self::Starts(heads) => heads.iter().any(|head| text.starts_with(head.as_str())),
             Self::Contains(parts) => parts.iter().any(|part| text.contains(part.as_str())),
             Self::Regex(set) => set.is_match(text),
-            Self::Exists(_) | Self::Range(..) | Self::Numbers(_) => false,
+            Self::NamesHost(hosts) => Policy::new(text)
+                .hosts()
+                .any(|host| suffixes(&lower(host)).any(|suffix| hosts.contains(suffix))),
+            Self::NamesScheme(schemes) => {
+                Policy::new(text).schemes().any(|scheme| schemes.contains(&*lower(scheme)))
+            }
+            Self::Exists(_)
+            | Self::Range(..)
+            | Self::Numbers(_)
+            | Self::Permits(_)
+            | Self::Own(_) => false,
         }
+    }
+
+    /// Whether few violations can pass it, so that a dearer question may stand beside it.
+    pub const fn is_gate(&self) -> bool {
+        matches!(self, Self::Words { .. })
+    }
+
+    /// Whether it takes the policy apart, which costs more than all other questions together.
+    pub const fn is_permission(&self) -> bool {
+        matches!(self, Self::Permits(_))
+    }
+}
+
+fn lower(text: &str) -> Cow<'_, str> {
+    if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        Cow::Owned(text.to_ascii_lowercase())
+    } else {
+        Cow::Borrowed(text)
     }
 }
 
 /// A host and what it stands under, label by label: `a.b.c`, `b.c`, `c`.
 pub fn suffixes(host: &str) -> impl Iterator<Item = &str> {
     std::iter::successors(Some(host), |rest| rest.split_once('.').map(|(_, parent)| parent))
-}
-
-/// Reads what a block asks about one field.
-///
-/// `lists` finds the text of a list file.
-pub fn read(pair: &Pair<'_>, lists: &Lists<'_>) -> Result<Vec<Condition>, RuleError> {
-    let Some(field) = Field::from_name(pair.key) else {
-        let known: Vec<_> = Field::ALL.iter().map(|field| field.name()).collect();
-        return Err(pair
-            .value
-            .error_at(pair.key_start, format!("unknown field; known are {}", known.join(", "))));
-    };
-    if !pair.value.is_table() {
-        return Err(pair.value.error(format!(
-            "expected a table such as {{ {} = … }}",
-            operators(field.kind()).first().unwrap_or(&"is")
-        )));
-    }
-    let mut conditions = Vec::new();
-    for asked in pair.value.pairs()? {
-        let allowed = operators(field.kind());
-        if !allowed.contains(&asked.key) {
-            return Err(asked.value.error_at(
-                asked.key_start,
-                format!(
-                    "`{}` has no operator `{}`; it has {}",
-                    field.name(),
-                    asked.key,
-                    allowed.join(", ")
-                ),
-            ));
-        }
-        conditions.push(Condition {
-            field,
-            test: test(field, &asked, lists)?,
-            written: format!("{} {} {}", field.name(), asked.key, asked.value.json()?),
-        });
-    }
-    if conditions.is_empty() {
-        return Err(pair.value.error("asks nothing"));
-    }
-    Ok(conditions)
-}
-
-/// What may be asked of a type. No text of a URL can be searched: an attacker writes it.
-fn operators(kind: FieldKind) -> &'static [&'static str] {
-    match kind {
-        FieldKind::Host => &["is", "in", "under", "list", "cidr", "exists"],
-        FieldKind::Domain | FieldKind::Keyword | FieldKind::Scheme => &["is", "in", "exists"],
-        FieldKind::Closed(_) => &["is", "in"],
-        FieldKind::Number => &["is", "in", "ge", "gt", "le", "lt", "exists"],
-        FieldKind::Text => &["starts", "contains", "regex", "exists"],
-        FieldKind::Path => &["is", "in", "starts", "regex"],
-    }
-}
-
-fn test(field: Field, asked: &Pair<'_>, lists: &Lists<'_>) -> Result<Test, RuleError> {
-    let value = &asked.value;
-    Ok(match asked.key {
-        "exists" => Test::Exists(value.bool()?),
-        "list" => list(value, lists)?,
-        "cidr" => Test::Cidr(each(value, |one| {
-            let text = one.string()?;
-            text.parse()
-                .map_err(|_| one.error(format!("`{text}` is no network such as 10.0.0.0/8")))
-        })?),
-        "under" => {
-            Test::Words { exact: Words::default(), under: each(value, host)?.into_iter().collect() }
-        }
-        "starts" if field.kind() == FieldKind::Path => {
-            Test::Starts(each(value, |one| word(field, one).map(String::from))?)
-        }
-        "starts" => Test::Starts(each(value, non_empty)?),
-        "contains" => Test::Contains(each(value, non_empty)?),
-        "regex" => regex(value)?,
-        "is" | "in" if field.kind() == FieldKind::Number => Test::Numbers(each(value, number)?),
-        "is" | "in" => Test::Words {
-            exact: each(value, |one| word(field, one))?.into_iter().collect(),
-            under: Words::default(),
-        },
-        "ge" => Test::Range(number(value)?, None),
-        "gt" => Test::Range(number(value)?.saturating_add(1), None),
-        "lt" => Test::Range(0, Some(number(value)?)),
-        "le" => Test::Range(0, Some(number(value)?.saturating_add(1))),
-        other => return Err(value.error(format!("unknown operator `{other}`"))),
-    })
-}
-
-fn each<'t, T>(
-    value: &Node<'t>,
-    read: impl Fn(&Node<'t>) -> Result<T, RuleError>,
-) -> Result<Vec<T>, RuleError> {
-    let items: Vec<T> = value.one_or_many().iter().map(read).collect::<Result<_, _>>()?;
-    if items.is_empty() {
-        return Err(value.error("an empty list matches nothing"));
-    }
-    Ok(items)
-}
-
-/// A value that can be met: spelled as the record spells it.
-fn word(field: Field, value: &Node<'_>) -> Result<Box<str>, RuleError> {
-    let text = value.string()?;
-    match field.kind() {
-        FieldKind::Host | FieldKind::Domain => host(value),
-        FieldKind::Scheme => {
-            let is_scheme = text.starts_with(|first: char| first.is_ascii_lowercase())
-                && text.bytes().all(|byte| {
-                    byte.is_ascii_lowercase()
-                        || byte.is_ascii_digit()
-                        || matches!(byte, b'+' | b'-' | b'.' | b'_')
-                });
-            if is_scheme {
-                Ok(text.into())
-            } else {
-                Err(value.error(format!(
-                    "`{text}` is no scheme; expected a name such as chrome-extension, in lower \
-                     case, without `:` or `//`"
-                )))
-            }
-        }
-        FieldKind::Closed(set) => {
-            let names = set.names();
-            if names.contains(&text) {
-                Ok(text.into())
-            } else {
-                Err(value.error(format!(
-                    "`{text}` is no {}; expected one of {}",
-                    field.name(),
-                    names.join(", ")
-                )))
-            }
-        }
-        FieldKind::Path if !text.starts_with('/') => {
-            Err(value.error(format!("`{text}` is no path; it must begin with `/`")))
-        }
-        FieldKind::Keyword | FieldKind::Path | FieldKind::Text | FieldKind::Number => {
-            Ok(non_empty(value)?.into())
-        }
-    }
-}
-
-/// A host, parsed to its end: nothing of a URL may stand around it.
-fn host(value: &Node<'_>) -> Result<Box<str>, RuleError> {
-    let text = value.string()?;
-    host_name(text).ok_or_else(|| {
-        value.error(format!(
-            "`{text}` is no host; expected a name or an address without scheme, port, path or `*`"
-        ))
-    })
-}
-
-fn host_name(text: &str) -> Option<Box<str>> {
-    let has_more = text.contains(['/', '@', '?', '#', '*', '\\']) || text.trim() != text;
-    if has_more || text.is_empty() {
-        return None;
-    }
-    let url = format!("https://{text}/");
-    let parts = UrlParts::split(&url)?;
-    // A port, or one that was swallowed because it is the default one.
-    let has_port = parts.port.is_some() || (text.contains(':') && !text.starts_with('['));
-    (!has_port && parts.path == "/").then(|| bare_host(&parts.host).into())
-}
-
-/// A list file: one host a line, `.example.com` for everything under it, `#` for comments.
-fn list(value: &Node<'_>, lists: &Lists<'_>) -> Result<Test, RuleError> {
-    let name = value.string()?;
-    let (full_name, text) = lists(name)
-        .ok_or_else(|| value.error(format!("there is no list file `{name}` beside this file")))?;
-    let (mut exact, mut under) = (Words::default(), Words::default());
-    let mut start = 0;
-    for line in text.split_inclusive('\n') {
-        let entry = line.split('#').next().unwrap_or(line).trim();
-        if !entry.is_empty() {
-            let (words, entry) = match entry.strip_prefix('.') {
-                Some(parent) => (&mut under, parent),
-                None => (&mut exact, entry),
-            };
-            let host = host_name(entry).ok_or_else(|| {
-                RuleError::at(&full_name, &text, start, format!("`{entry}` is no host"))
-            })?;
-            words.insert(host);
-        }
-        start += line.len();
-    }
-    if exact.is_empty() && under.is_empty() {
-        return Err(value.error(format!("the list file `{name}` holds no host")));
-    }
-    Ok(Test::Words { exact, under })
-}
-
-/// Regular expressions match in linear time; a limit on their size bounds memory.
-fn regex(value: &Node<'_>) -> Result<Test, RuleError> {
-    let patterns = each(value, non_empty)?;
-    RegexSetBuilder::new(&patterns)
-        .size_limit(1 << 20)
-        .build()
-        .map(Test::Regex)
-        .map_err(|error| value.error(format!("no regular expression: {error}")))
-}
-
-fn number(value: &Node<'_>) -> Result<u32, RuleError> {
-    u32::try_from(value.integer()?)
-        .map_err(|_| value.error("expected a number from 0 to 4294967295"))
-}
-
-fn non_empty(value: &Node<'_>) -> Result<String, RuleError> {
-    match value.string()? {
-        "" => Err(value.error("an empty text would match everything")),
-        text => Ok(text.to_owned()),
-    }
 }

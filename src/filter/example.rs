@@ -1,6 +1,7 @@
 //! Reports that rules are proven by: the examples of each rule, and the canaries of all.
 
 use super::error::RuleError;
+use super::own_hosts::OwnHosts;
 use super::toml::{Node, collect, parse, unknown_key};
 
 /// A report that a rule must match, or must not.
@@ -13,6 +14,9 @@ pub struct Example {
     pub user_agent: Option<String>,
     pub app: Option<String>,
     pub query: Option<String>,
+    /// The list that it brings along. An example knows no other, so that it comes out the same on
+    /// every site.
+    pub own_hosts: OwnHosts,
     /// Where it stands, should it turn out wrong.
     pub place: RuleError,
 }
@@ -61,6 +65,7 @@ pub fn read_example(node: &Node<'_>) -> Result<Example, RuleError> {
         user_agent: None,
         app: None,
         query: None,
+        own_hosts: OwnHosts::default(),
         place: node.error(""),
     };
     for pair in node.pairs()? {
@@ -71,7 +76,10 @@ pub fn read_example(node: &Node<'_>) -> Result<Example, RuleError> {
             "ua" => example.user_agent = Some(pair.value.string()?.to_owned()),
             "app" => example.app = Some(pair.value.string()?.to_owned()),
             "query" => example.query = Some(pair.value.string()?.to_owned()),
-            _ => return Err(unknown_key(&pair, "match, why, report, ua, app, query")),
+            "own_hosts" => example.own_hosts = OwnHosts::read_of_example(&pair.value)?,
+            _ => {
+                return Err(unknown_key(&pair, "match, why, report, ua, app, query, own_hosts"));
+            }
         }
     }
     example.matches = matches.ok_or_else(|| node.error("`match` is missing"))?;

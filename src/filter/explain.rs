@@ -35,6 +35,9 @@ pub struct Decided {
     /// The value in the violation; absent when the field is missing.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<String>,
+    /// What the value does not show.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<&'static str>,
     pub holds: bool,
 }
 
@@ -68,7 +71,10 @@ fn explain_rule(rule: &Rule, subject: &Subject<'_>, today: Date) -> Option<RuleT
     } else if !rule.applies_to(subject) {
         Some("apps".to_owned())
     } else {
-        rule.unless.iter().position(|block| holds(block, subject)).map(|at| format!("unless[{at}]"))
+        rule.unless
+            .iter()
+            .position(|block| holds(block.iter(), subject))
+            .map(|at| format!("unless[{at}]"))
     };
     Some(RuleTrace {
         rule: rule.id.clone(),
@@ -101,6 +107,7 @@ fn decide<'c>(
                 .text(subject)
                 .map(str::to_owned)
                 .or_else(|| condition.field.number(subject).map(|number| number.to_string())),
+            note: condition.note(subject),
             holds: condition.holds(subject),
         })
         .collect()

@@ -1,5 +1,6 @@
 //! What a rule may ask about: fields of the record, each with its type.
 
+use super::own_hosts::OwnHosts;
 use crate::policy::Directive;
 use crate::report::{
     Address, Blocked, Classification, Device, Disposition, Facts, Relation, Violation, Wire,
@@ -10,6 +11,8 @@ use crate::report::{
 pub struct Subject<'s> {
     pub violation: &'s Violation<'s>,
     pub facts: &'s Facts<'s>,
+    /// Those that the rule set knows; see [`super::RuleSet::subject`].
+    pub own_hosts: &'s OwnHosts,
 }
 
 /// Declares the fields: variant, name, type.
@@ -60,6 +63,8 @@ pub enum FieldKind {
     Text,
     /// The path of a URL.
     Path,
+    /// A policy: taken apart and asked, never searched as a text.
+    Policy,
 }
 
 /// A closed set, by what it lists.
@@ -78,11 +83,13 @@ fields! {
     BlockedHost = "blocked_host": FieldKind::Host,
     SourceHost = "source_host": FieldKind::Host,
     ReportHost = "report_host": FieldKind::Host,
+    ReferrerHost = "referrer_host": FieldKind::Host,
     BlockedDomain = "blocked_domain": FieldKind::Domain,
     ReportDomain = "report_domain": FieldKind::Domain,
     BlockedScheme = "blocked_scheme": FieldKind::Scheme,
     SourceScheme = "source_scheme": FieldKind::Scheme,
     ReportScheme = "report_scheme": FieldKind::Scheme,
+    BlockedLabel = "blocked_label": FieldKind::Keyword,
     SourceLabel = "source_label": FieldKind::Keyword,
     BlockedKeyword = "blocked_keyword": FieldKind::Closed(ClosedSet::BlockedKeyword),
     Classification = "classification": FieldKind::Closed(ClosedSet::Classification),
@@ -104,6 +111,7 @@ fields! {
     ColumnNumber = "column_number": FieldKind::Number,
     Sample = "sample": FieldKind::Text,
     UserAgent = "user_agent": FieldKind::Text,
+    OriginalPolicy = "original_policy": FieldKind::Policy,
     Path = "path": FieldKind::Path,
     BlockedPath = "blocked_path": FieldKind::Path,
     SourcePath = "source_path": FieldKind::Path,
@@ -123,6 +131,7 @@ impl Field {
             | Self::BlockedDomain
             | Self::BlockedScheme
             | Self::SourceScheme
+            | Self::BlockedLabel
             | Self::SourceLabel
             | Self::BlockedKeyword
             | Self::Classification
@@ -134,6 +143,7 @@ impl Field {
             | Self::BlockedPath
             | Self::SourcePath => true,
             Self::ReportHost
+            | Self::ReferrerHost
             | Self::ReportDomain
             | Self::ReportScheme
             | Self::Disposition
@@ -149,13 +159,14 @@ impl Field {
             | Self::LineNumber
             | Self::ColumnNumber
             | Self::UserAgent
+            | Self::OriginalPolicy
             | Self::Path => false,
         }
     }
 
     /// The field's text; `None` when it is missing or a number.
     pub fn text<'s>(self, subject: &Subject<'s>) -> Option<&'s str> {
-        let Subject { violation, facts } = *subject;
+        let Subject { violation, facts, own_hosts: _ } = *subject;
         let blocked = || violation.blocked.address();
         let source = || violation.source.as_ref();
         let document = || violation.document.as_ref();
@@ -163,15 +174,14 @@ impl Field {
             Self::BlockedHost => blocked().and_then(Address::host),
             Self::SourceHost => source().and_then(Address::host),
             Self::ReportHost => document().and_then(Address::host),
+            Self::ReferrerHost => violation.referrer.as_ref().and_then(Address::host),
             Self::BlockedDomain => facts.blocked_domain,
             Self::ReportDomain => facts.report_domain,
             Self::BlockedScheme => blocked().and_then(Address::scheme),
             Self::SourceScheme => source().and_then(Address::scheme),
             Self::ReportScheme => document().and_then(Address::scheme),
-            Self::SourceLabel => match source() {
-                Some(Address::Label(label)) => Some(label),
-                _ => None,
-            },
+            Self::BlockedLabel => blocked().and_then(Address::label),
+            Self::SourceLabel => source().and_then(Address::label),
             Self::BlockedKeyword => match &violation.blocked {
                 Blocked::Resource(_) => None,
                 keyword => keyword.text(),
@@ -191,6 +201,7 @@ impl Field {
             Self::Os => facts.agent.os,
             Self::Sample => violation.sample.as_deref(),
             Self::UserAgent => facts.user_agent,
+            Self::OriginalPolicy => violation.policy.as_deref(),
             Self::Path => document().and_then(Address::path),
             Self::BlockedPath => blocked().and_then(Address::path),
             Self::SourcePath => source().and_then(Address::path),

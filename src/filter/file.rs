@@ -1,9 +1,11 @@
 //! Rule files as people write them.
 
-use super::condition::{self, Lists};
+use super::condition::Test;
 use super::error::RuleError;
 use super::example::{canaries, read_example};
-use super::rule::{Action, AppGlob, Block, Mode, Rule, every_app};
+use super::operator::{self, Lists};
+use super::own_hosts::OwnHosts;
+use super::rule::{Action, AppGlob, Block, Mode, Rule};
 use super::toml::{Node, Pair, collect, parse, unknown_key};
 use crate::report::Reason;
 use jiff::civil::Date;
@@ -13,6 +15,7 @@ use jiff::civil::Date;
 pub struct RuleFile {
     pub rules: Vec<Rule>,
     pub overrides: Vec<Override>,
+    pub own_hosts: OwnHosts,
 }
 
 /// A site's change to a rule that stands elsewhere.
@@ -55,7 +58,8 @@ pub fn read(file: &str, text: &str, lists: &Lists<'_>) -> Result<RuleFile, Vec<R
                     rule_file.overrides.push(read_override(node)?);
                     Ok(())
                 }),
-                _ => errors.push(unknown_key(&pair, "format, pack, rule, override")),
+                "own_hosts" => rule_file.own_hosts = OwnHosts::read(&pair.value, &mut errors),
+                _ => errors.push(unknown_key(&pair, "format, pack, rule, override, own_hosts")),
             }
         }
         if !has_format {
@@ -91,8 +95,8 @@ fn read_rule_keys(
         action: Action::Label,
         mode: Mode::Enforce,
         priority: DEFAULT_PRIORITY,
-        apps: every_app(),
-        written_apps: every_app(),
+        apps: vec![AppGlob::every()],
+        written_apps: vec![AppGlob::every()],
         tags: Vec::new(),
         evidence: Vec::new(),
         expires: None,
@@ -116,7 +120,41 @@ fn read_rule_keys(
         }
     }
     rule.check().map_err(|message| node.error(message))?;
+    check_gates(pairs, &rule)?;
     Ok(rule)
+}
+
+/// Taking a policy apart costs more than all else that a rule can ask; each way to that question
+/// leads past one that few violations pass.
+fn check_gates(pairs: &[Pair<'_>], rule: &Rule) -> Result<(), RuleError> {
+    let asks = |block: &Block| block.iter().any(|condition| condition.test.is_permission());
+    let has_gate = |block: &Block| block.iter().any(|condition| condition.test.is_gate());
+    let ungated = |block: &Block| asks(block) && !has_gate(block) && !has_gate(&rule.all);
+    let blocks_gate_all = !rule.any.is_empty() && rule.any.iter().all(has_gate);
+    for pair in pairs {
+        let at = match pair.key {
+            "any" => rule.any.iter().position(ungated),
+            "unless" => rule.unless.iter().position(ungated),
+            "all" if ungated(&rule.all) && !blocks_gate_all => {
+                return Err(needs_gate("all", &pair.value));
+            }
+            _ => None,
+        };
+        if let Some(at) = at {
+            let key = format!("{}[{at}]", pair.key);
+            return Err(needs_gate(&key, pair.value.items()?.get(at).unwrap_or(&pair.value)));
+        }
+    }
+    Ok(())
+}
+
+fn needs_gate(key: &str, place: &Node<'_>) -> RuleError {
+    let mut error = place.error(
+        "`permits` needs a cheaper question beside it, in the same block or in `all`: `is`, `in`, \
+         `under` or `list` on another field",
+    );
+    error.key = Some(key.to_owned());
+    error
 }
 
 /// Reads one key of a rule.
@@ -160,7 +198,7 @@ fn read_blocks(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Vec<Bl
 fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, RuleError> {
     let mut block = Block::new();
     for pair in value.pairs()? {
-        let conditions = condition::read(&pair, lists).map_err(|mut error| {
+        let conditions = operator::read(&pair, lists).map_err(|mut error| {
             error.key.get_or_insert_with(|| format!("{name}.{}", pair.key));
             error
         })?;
@@ -169,10 +207,8 @@ fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, 
     if block.is_empty() {
         return Err(value.error("an empty block would match everything"));
     }
-    let has_regex =
-        block.iter().any(|condition| matches!(condition.test, condition::Test::Regex(_)));
-    let has_gate =
-        block.iter().any(|condition| matches!(condition.test, condition::Test::Words { .. }));
+    let has_regex = block.iter().any(|condition| matches!(condition.test, Test::Regex(_)));
+    let has_gate = block.iter().any(|condition| condition.test.is_gate());
     if has_regex && !has_gate {
         return Err(value.error(
             "a regular expression needs a cheaper question beside it in the same block: `is`, \

@@ -7,7 +7,7 @@
 
 use super::condition::{Condition, Test, Words, suffixes};
 use super::field::{Field, FieldKind, Subject};
-use super::rule::{Block, Rule, holds};
+use super::rule::{Rule, holds};
 use std::collections::HashMap;
 
 /// The ways in which rules can match, by the words that they wait for.
@@ -64,9 +64,8 @@ impl Index {
         let mut try_way = |way: usize| {
             let Way { rule: place, any } = self.ways[way];
             let rule = &rules[place];
-            let block: Option<&Block> = any.map(|any| &rule.any[any]);
-            if block.is_none_or(|block| holds(block, subject))
-                && holds(&rule.all, subject)
+            let block: &[Condition] = any.map_or(&[], |any| &rule.any[any]);
+            if holds(block.iter().chain(&rule.all), subject)
                 && rule.applies_to(subject)
                 && !rule.is_excepted(subject)
             {
@@ -127,6 +126,6 @@ fn anchor<'c>(
             FieldKind::Scheme => 2,
             FieldKind::Path => 3,
             FieldKind::Closed(_) => 4,
-            FieldKind::Number | FieldKind::Text => 5,
+            FieldKind::Number | FieldKind::Text | FieldKind::Policy => 5,
         })
 }

@@ -2,8 +2,8 @@
 //!
 //! In: a [`Subject`] and a [`RuleSet`]. Out: a [`Verdict`]: clean or filtered, by which rule, with
 //! which labels. Rules are data, under `filters/`; this module knows how they are written
-//! (`file`), what they may ask (`field`, `condition`), how they are put together (`compile`),
-//! found (`index`) and explained (`explain`).
+//! (`file`), what they may ask (`field`, `operator`), how it is answered (`condition`), how they
+//! are put together (`compile`), found (`index`) and explained (`explain`).
 //!
 //! Order: rules stand sorted by priority and id, so that the order of files does not matter. A
 //! matching `keep` rule beats every `filter` rule; among these the first gives the reason. A rule
@@ -20,6 +20,9 @@ mod explain;
 mod field;
 mod file;
 mod index;
+mod operator;
+mod own_hosts;
+mod permission;
 mod rule;
 mod shipped;
 #[cfg(test)]
@@ -32,7 +35,8 @@ pub use error::RuleError;
 pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
-pub use rule::{Action, Block, Mode, Rule};
+pub use own_hosts::OwnHosts;
+pub use rule::{Action, AppGlob, Block, Mode, Rule};
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
 
 use crate::report::{Matched, Verdict};

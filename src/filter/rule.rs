@@ -129,20 +129,23 @@ impl Rule {
     /// Whether the rule would match what was blocked and its source on some page, for some app
     /// and browser: everything else that it asks for is taken to be so.
     pub fn matches_somewhere(&self, subject: &Subject<'_>) -> bool {
-        let holds = |block: &Block| {
-            block.iter().all(|condition| {
-                !condition.field.is_about_the_violation() || condition.holds(subject)
-            })
-        };
-        holds(&self.all)
-            && (self.any.is_empty() || self.any.iter().any(holds))
-            && !self.is_excepted(subject)
+        let may_hold =
+            |block: &Block| block.iter().all(|condition| condition.holds_somewhere(subject));
+        let holds_always =
+            |block: &Block| block.iter().all(|condition| condition.holds_everywhere(subject));
+        may_hold(&self.all)
+            && (self.any.is_empty() || self.any.iter().any(may_hold))
+            && !self.unless.iter().any(holds_always)
     }
 
     fn matches_any_app(&self, subject: &Subject<'_>) -> bool {
-        holds(&self.all, subject)
-            && (self.any.is_empty() || self.any.iter().any(|block| holds(block, subject)))
-            && !self.is_excepted(subject)
+        let with_all = |block: &Block| holds(block.iter().chain(&self.all), subject);
+        let matches = if self.any.is_empty() {
+            holds(self.all.iter(), subject)
+        } else {
+            self.any.iter().any(with_all)
+        };
+        matches && !self.is_excepted(subject)
     }
 
     /// Whether the rule is meant for the subject's application.
@@ -151,7 +154,7 @@ impl Rule {
     }
 
     pub fn is_excepted(&self, subject: &Subject<'_>) -> bool {
-        self.unless.iter().any(|block| holds(block, subject))
+        self.unless.iter().any(|block| holds(block.iter(), subject))
     }
 
     /// Whether the rule only shows what it would do.
@@ -170,26 +173,22 @@ fn is_meant(apps: &[AppGlob], subject: &Subject<'_>) -> bool {
     apps.iter().any(|glob| glob.matches(app))
 }
 
-/// Whether every condition of a block holds.
-pub fn holds(block: &[Condition], subject: &Subject<'_>) -> bool {
-    block.iter().all(|condition| condition.holds(subject))
-}
-
-/// The globs of a rule that is meant for every application.
-pub fn every_app() -> Vec<AppGlob> {
-    vec![AppGlob { head: String::new(), tail: Some(String::new()) }]
-}
-
-impl fmt::Display for AppGlob {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.tail {
-            None => out.write_str(&self.head),
-            Some(tail) => write!(out, "{}*{tail}", self.head),
-        }
-    }
+/// Whether every condition holds. What is dear to ask is asked last.
+pub fn holds<'c>(
+    conditions: impl Iterator<Item = &'c Condition> + Clone,
+    subject: &Subject<'_>,
+) -> bool {
+    let is_dear = |condition: &&Condition| condition.test.is_permission();
+    conditions.clone().filter(|one| !is_dear(one)).all(|condition| condition.holds(subject))
+        && conditions.filter(is_dear).all(|condition| condition.holds(subject))
 }
 
 impl AppGlob {
+    /// `*`.
+    pub const fn every() -> Self {
+        Self { head: String::new(), tail: Some(String::new()) }
+    }
+
     /// Reads `*`, `shop`, `shop-*`; `None` for more than one star or none of a name.
     pub fn parse(text: &str) -> Option<Self> {
         let (head, tail) = match text.split_once('*') {
@@ -209,6 +208,15 @@ impl AppGlob {
             Some(tail) => app
                 .strip_prefix(self.head.as_str())
                 .is_some_and(|rest| rest.ends_with(tail.as_str())),
+        }
+    }
+}
+
+impl fmt::Display for AppGlob {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.tail {
+            None => out.write_str(&self.head),
+            Some(tail) => write!(out, "{}*{tail}", self.head),
         }
     }
 }

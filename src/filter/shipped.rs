@@ -28,7 +28,6 @@ pub const FILES: &[(&str, &str)] = &[
     ("malware-adware.toml", include_str!("../../filters/malware-adware.toml")),
     ("middleboxes.toml", include_str!("../../filters/middleboxes.toml")),
     ("outdated-browsers.toml", include_str!("../../filters/outdated-browsers.toml")),
-    ("own-hosts.txt", include_str!("../../filters/own-hosts.txt")),
     ("page-replay-hosts.txt", include_str!("../../filters/page-replay-hosts.txt")),
     ("page-replay.toml", include_str!("../../filters/page-replay.toml")),
     ("user-scripts.toml", include_str!("../../filters/user-scripts.toml")),

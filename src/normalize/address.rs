@@ -38,14 +38,6 @@ pub fn trimmed(text: &str) -> &str {
     text.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control())
 }
 
-/// The text of an address that is used for nothing else.
-pub fn into_text(address: Address<'_>) -> Cow<'_, str> {
-    match address {
-        Address::Network(location) => location.text,
-        Address::Local { text, .. } | Address::Label(text) => text,
-    }
-}
-
 fn parse(text: &str, role: Role, keep: Keep) -> Option<Address<'_>> {
     if text.is_empty() {
         return None;

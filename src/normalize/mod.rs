@@ -57,7 +57,7 @@ pub fn normalize<'b>(raw: RawReport<'b>, settings: &Settings) -> Violation<'b> {
     Violation {
         wire: raw.wire.unwrap_or(Wire::Bare),
         document,
-        referrer: referrer.map(address::into_text),
+        referrer,
         blocked,
         violated: directives.violated,
         effective: directives.effective,

@@ -17,7 +17,7 @@ pub use settings::Settings;
 pub use stages::Stages;
 
 use crate::decode::{Entry, Scratch, Unreadable, decode};
-use crate::filter::{RuleSet, Subject};
+use crate::filter::RuleSet;
 use crate::publish::{self, Sink};
 use crate::report::{
     Batch, Delivery, OtherRecord, OtherReport, Outcome, RawReport, Record, RejectedRecord,
@@ -145,7 +145,7 @@ impl Pipeline {
         self.metrics.received(raw.wire.unwrap_or(Wire::Bare), 1);
         let violation = self.stages.normalize(raw);
         let facts = self.stages.derive(&violation, delivery);
-        let verdict = rules.judge(&Subject { violation: &violation, facts: &facts }, today);
+        let verdict = rules.judge(&rules.subject(&violation, &facts), today);
         let record = Record {
             id: Uuid::now_v7(),
             received_at: delivery.received_at,

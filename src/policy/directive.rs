@@ -120,6 +120,42 @@ impl Directive {
         }
     }
 
+    /// Whether its value is a list of source expressions (CSP3 section 2.3.1).
+    pub const fn lists_sources(self) -> bool {
+        match self {
+            Self::BaseUri
+            | Self::ChildSrc
+            | Self::ConnectSrc
+            | Self::DefaultSrc
+            | Self::FencedFrameSrc
+            | Self::FontSrc
+            | Self::FormAction
+            | Self::FrameAncestors
+            | Self::FrameSrc
+            | Self::ImgSrc
+            | Self::ManifestSrc
+            | Self::MediaSrc
+            | Self::NavigateTo
+            | Self::ObjectSrc
+            | Self::PrefetchSrc
+            | Self::ScriptSrc
+            | Self::ScriptSrcAttr
+            | Self::ScriptSrcElem
+            | Self::StyleSrc
+            | Self::StyleSrcAttr
+            | Self::StyleSrcElem
+            | Self::WorkerSrc => true,
+            Self::BlockAllMixedContent
+            | Self::PluginTypes
+            | Self::RequireSriFor
+            | Self::RequireTrustedTypesFor
+            | Self::Sandbox
+            | Self::TrustedTypes
+            | Self::UpgradeInsecureRequests
+            | Self::Webrtc => false,
+        }
+    }
+
     /// The directives to look for in a policy, most specific first, when this one governs a
     /// request (CSP3 section 6.8.3, "Get fetch directive fallback list").
     pub const fn fallbacks(self) -> &'static [Self] {

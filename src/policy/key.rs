@@ -4,6 +4,7 @@
 //! page's scheme and printed `https:` as `https://*:*`; Chrome 21 doubled the spaces; a nonce
 //! differs for each page view; the reporting directives say nothing about what is allowed.
 
+use super::source::HostSource;
 use super::{Policy, Source};
 use sha2::{Digest, Sha256};
 use std::fmt::Write;
@@ -84,18 +85,7 @@ fn push_canonical(text: &mut String, source: Source<'_>, page_host: Option<&str>
 }
 
 fn push_host(text: &mut String, source: &str, page_host: Option<&str>) {
-    let (scheme, rest) = match source.split_once("://") {
-        Some((scheme, rest)) => (Some(scheme), rest),
-        None => (None, source),
-    };
-    let (authority, path) = match rest.find('/') {
-        Some(at) => rest.split_at(at),
-        None => (rest, ""),
-    };
-    let host = match authority.rsplit_once(':') {
-        Some((host, port)) if port == "*" || port.bytes().all(|byte| byte.is_ascii_digit()) => host,
-        _ => authority,
-    };
+    let HostSource { scheme, host, path, .. } = HostSource::split(source);
     let is_page = page_host.is_some_and(|page| {
         let host = host.strip_prefix("www.").unwrap_or(host);
         page.eq_ignore_ascii_case(host) && matches!(path, "" | "/")

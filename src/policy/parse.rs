@@ -1,5 +1,6 @@
 //! A serialized policy, taken apart (CSP3 section 2.2.1).
 
+use super::source::HostSource;
 use super::{Directive, Source};
 
 /// One serialized policy. Nothing is copied: each look walks the text again.
@@ -44,6 +45,49 @@ impl<'p> Policy<'p> {
     }
 }
 
+impl<'p> Policy<'p> {
+    /// The hosts that the policy names, of all directives that list sources: without scheme, port,
+    /// path and a leading `*.`, in the case in which they stand.
+    pub fn hosts(&self) -> impl Iterator<Item = &'p str> {
+        self.all_sources().filter_map(|source| match source {
+            Source::Host(text) => {
+                let host = HostSource::split(text).host;
+                let host = host.strip_prefix("*.").unwrap_or(host);
+                (!matches!(host, "*" | "")).then_some(host)
+            }
+            Source::Keyword(_) | Source::Nonce | Source::Hash(_) | Source::Scheme(_) => None,
+        })
+    }
+
+    /// The schemes that the policy names as sources, in the case in which they stand. Firefox
+    /// before CSP3 prints `https:` as `https://*:*`.
+    pub fn schemes(&self) -> impl Iterator<Item = &'p str> {
+        self.all_sources().filter_map(|source| match source {
+            Source::Scheme(scheme) => Some(scheme),
+            Source::Host(text) => text.strip_suffix("://*:*"),
+            Source::Keyword(_) | Source::Nonce | Source::Hash(_) => None,
+        })
+    }
+
+    /// Whether there is at least one directive, and every one is known by its name.
+    pub fn is_understood(&self) -> bool {
+        let mut names = split_directives(self.text).map(|(name, _)| name).peekable();
+        names.peek().is_some()
+            && names.all(|name| is_reporting(name) || Directive::from_name(name).is_some())
+    }
+
+    /// The source expressions of all directives, repeated ones included; also of those that no
+    /// specification knows, such as `xhr-src`.
+    fn all_sources(&self) -> impl Iterator<Item = Source<'p>> {
+        split_directives(self.text)
+            .filter(|(name, _)| {
+                !is_reporting(name)
+                    && Directive::from_name(name).is_none_or(Directive::lists_sources)
+            })
+            .flat_map(|(_, value)| value.split_ascii_whitespace().map(Source::parse))
+    }
+}
+
 impl<'p> Sources<'p> {
     /// The expressions in the order of the text.
     pub fn iter(&self) -> impl Iterator<Item = Source<'p>> {
@@ -64,6 +108,11 @@ impl<'p> Sources<'p> {
         }
         allowed
     }
+}
+
+/// `report-uri` and `report-to` say nothing about what is allowed.
+fn is_reporting(name: &str) -> bool {
+    name.eq_ignore_ascii_case("report-uri") || name.eq_ignore_ascii_case("report-to")
 }
 
 fn split_directives(text: &str) -> impl Iterator<Item = (&str, &str)> {
@@ -100,6 +149,27 @@ mod tests {
         let style = policy.governing(Directive::StyleSrcAttr).expect("falls back");
         assert!(!style.allow_all_inline());
         assert_eq!(policy.governing(Directive::FormAction), None);
+    }
+
+    #[test]
+    fn hosts_and_schemes_of_sources_are_found_wherever_they_stand() {
+        let policy = Policy::new(
+            "default-src 'self' data: https://*:*; script-src *.A.test:443 HTTPS://b.test/x/ * \
+             'nonce-c.test' d.test; xhr-src e.test; frame-ancestors f.test; report-uri \
+             https://g.test/csp; report-to h.test; sandbox allow-scripts; trusted-types i.test; \
+             script-src j.test",
+        );
+        let hosts: Vec<_> = policy.hosts().collect();
+        assert_eq!(hosts, ["A.test", "b.test", "d.test", "e.test", "f.test", "j.test"]);
+        assert_eq!(policy.schemes().collect::<Vec<_>>(), ["data", "https"]);
+    }
+
+    #[test]
+    fn a_policy_with_a_strange_directive_is_not_understood() {
+        assert!(Policy::new("img-src a.test; report-uri /csp").is_understood());
+        assert!(!Policy::new("allow 'self'; img-src a.test").is_understood());
+        assert!(!Policy::new("[removed]").is_understood());
+        assert!(!Policy::new("; ").is_understood());
     }
 
     #[test]

@@ -53,7 +53,7 @@ pub fn encode(record: &Record<'_>, batch: &mut Batch) {
     object.text("report_host", document.and_then(Address::host));
     object.text("report_domain", facts.report_domain);
     object.text("path", document.and_then(Address::path));
-    object.text("referrer", violation.referrer.as_deref());
+    object.text("referrer", violation.referrer.as_ref().map(Address::text));
 
     let source = violation.source.as_ref();
     object.text("source_file", source.map(Address::text));

@@ -40,7 +40,8 @@ impl Hits {
                 count(days.entry(date).or_default());
             }
         };
-        for rule in rules.matching(&replayed.subject) {
+        let subject = rules.subject(replayed.violation, replayed.facts);
+        for rule in rules.matching(&subject) {
             on_that_day(&rule.id, |day| day.matches += 1);
         }
         if let Some(rule) = replayed.record.filter_rule.as_deref() {

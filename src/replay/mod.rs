@@ -15,9 +15,8 @@ pub use hits::{Day, Hits};
 pub use stored::StoredRecord;
 pub use trial::{Baseline, Decision, Move, Specimen, Trial};
 
-use crate::filter::Subject;
 use crate::pipeline::Stages;
-use crate::report::Stream;
+use crate::report::{Facts, Stream, Violation};
 use crate::store::{ReadError, Reader};
 use jiff::Timestamp;
 
@@ -27,7 +26,8 @@ pub struct Replayed<'r> {
     pub record: &'r StoredRecord<'r>,
     /// The stream that it is stored in.
     pub stream: Stream,
-    pub subject: Subject<'r>,
+    pub violation: &'r Violation<'r>,
+    pub facts: &'r Facts<'r>,
 }
 
 /// What a walk over the store has seen.
@@ -59,8 +59,8 @@ pub fn replay(
             // A record received before is stored later when its request took longer.
             Ok(record) if record.received_at >= since => {
                 seen.violations += 1;
-                record.judged_by(stages, |subject| {
-                    see(&Replayed { record: &record, stream, subject: *subject });
+                record.replay(stages, |violation, facts| {
+                    see(&Replayed { record: &record, stream, violation, facts });
                 });
             }
             Ok(_) => {}

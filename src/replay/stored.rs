@@ -6,10 +6,9 @@
 //! version of the program makes of it.
 
 use super::trial::Decision;
-use crate::filter::Subject;
 use crate::pipeline::Stages;
 use crate::publish::OBSERVED;
-use crate::report::{Delivery, RawReport, Repair, Repairs, Wire};
+use crate::report::{Delivery, Facts, RawReport, Repair, Repairs, Violation, Wire};
 use jiff::Timestamp;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -99,7 +98,11 @@ impl StoredRecord<'_> {
     /// Takes the violation through the stages again and shows what rules are to judge.
     ///
     /// Stages that keep less than those it was stored by show less.
-    pub fn judged_by<T>(&self, stages: &Stages, judge: impl FnOnce(&Subject<'_>) -> T) -> T {
+    pub fn replay<T>(
+        &self,
+        stages: &Stages,
+        see: impl FnOnce(&Violation<'_>, &Facts<'_>) -> T,
+    ) -> T {
         let violation = stages.normalize(self.to_raw());
         let delivery = Delivery {
             received_at: self.received_at,
@@ -112,7 +115,7 @@ impl StoredRecord<'_> {
         // They came in the query of the request, which is gone.
         facts.environment = borrowed(self.environment.as_ref());
         facts.release = borrowed(self.release.as_ref());
-        judge(&Subject { violation: &violation, facts: &facts })
+        see(&violation, &facts)
     }
 
     /// The report that a browser would have to send for this record.

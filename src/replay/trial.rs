@@ -1,8 +1,8 @@
 //! What a changed rule set would move, before it is live.
 
-use super::Replayed;
-use crate::filter::{RuleSet, Subject};
-use crate::report::{Blocked, DirectiveName, Verdict};
+use super::{Replayed, StoredRecord};
+use crate::filter::RuleSet;
+use crate::report::{Blocked, DirectiveName, Facts, Verdict};
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -108,21 +108,25 @@ impl<'t> Trial<'t> {
 
     /// Judges one violation by both.
     pub fn add(&mut self, replayed: &Replayed<'_>) {
-        let before = match self.baseline {
-            Baseline::Rules(rules) => Decided::by(&rules.judge(&replayed.subject, self.today)),
-            Baseline::Stored => Decided::stored(replayed),
+        let judge = |rules: &RuleSet| {
+            let subject = rules.subject(replayed.violation, replayed.facts);
+            Decided::by(&rules.judge(&subject, self.today))
         };
-        let after = Decided::by(&self.rules.judge(&replayed.subject, self.today));
+        let before = match self.baseline {
+            Baseline::Rules(rules) => judge(rules),
+            Baseline::Stored => Decided::stored(replayed.record),
+        };
+        let after = judge(self.rules);
         let mut is_unchanged = before.decision == after.decision;
         if is_unchanged {
             for rule in after.observed.difference(&before.observed) {
                 is_unchanged = false;
                 let to = Decision::Filtered(rule.clone());
-                let key = MoveKey::new(&replayed.subject, before.decision.clone(), to);
+                let key = MoveKey::new(replayed.facts, before.decision.clone(), to);
                 self.observed.entry(key).or_default().add(replayed);
             }
         } else {
-            let key = MoveKey::new(&replayed.subject, before.decision, after.decision);
+            let key = MoveKey::new(replayed.facts, before.decision, after.decision);
             self.moves.entry(key).or_default().add(replayed);
         }
         for label in after.labels.difference(&before.labels) {
@@ -176,8 +180,7 @@ impl Decided {
         }
     }
 
-    fn stored(replayed: &Replayed<'_>) -> Self {
-        let record = replayed.record;
+    fn stored(record: &StoredRecord<'_>) -> Self {
         Self {
             decision: record.decision(),
             observed: record.observed().map(str::to_owned).collect(),
@@ -187,15 +190,11 @@ impl Decided {
 }
 
 impl MoveKey {
-    fn new(subject: &Subject<'_>, from: Decision, to: Decision) -> Self {
+    fn new(facts: &Facts<'_>, from: Decision, to: Decision) -> Self {
+        let directive = facts.violation_type.as_ref().map(DirectiveName::name);
         Self {
-            app_name: subject.facts.app_name.clone().into_owned(),
-            violation_type: subject
-                .facts
-                .violation_type
-                .as_ref()
-                .map(DirectiveName::name)
-                .map(str::to_owned),
+            app_name: facts.app_name.clone().into_owned(),
+            violation_type: directive.map(str::to_owned),
             from,
             to,
         }
@@ -205,7 +204,7 @@ impl MoveKey {
 impl Effect {
     fn add(&mut self, replayed: &Replayed<'_>) {
         self.reports += 1;
-        let mut is_new = || self.fingerprints.insert(replayed.subject.facts.fingerprint.0);
+        let mut is_new = || self.fingerprints.insert(replayed.facts.fingerprint.0);
         if self.specimens.len() < MAX_SPECIMENS && is_new() {
             self.specimens.push(Specimen::of(replayed));
         }
@@ -214,7 +213,7 @@ impl Effect {
 
 impl Specimen {
     fn of(replayed: &Replayed<'_>) -> Self {
-        let violation = replayed.subject.violation;
+        let violation = replayed.violation;
         Self {
             id: replayed.record.id,
             timestamp: replayed.record.timestamp,

@@ -75,6 +75,14 @@ impl<'b> Address<'b> {
         self.location().map(Location::path)
     }
 
+    /// The text, if it is neither a URL nor the name of a scheme.
+    pub fn label(&self) -> Option<&str> {
+        match self {
+            Self::Label(label) => Some(label),
+            Self::Network(_) | Self::Local { .. } => None,
+        }
+    }
+
     /// The place on the network, if it is one.
     pub fn location(&self) -> Option<&Location<'b>> {
         match self {
@@ -90,6 +98,16 @@ impl Location<'_> {
         match self.text.get(self.path.clone()) {
             None | Some("") => "/",
             Some(path) => path,
+        }
+    }
+
+    /// The host as a policy would have to name it: with its `www.`.
+    pub fn whole_host(&self) -> &str {
+        let origin = self.text.get(..self.path.start).unwrap_or(&self.text);
+        let authority = origin.split_once("://").map_or(origin, |(_, authority)| authority);
+        match self.port {
+            Some(_) => authority.rsplit_once(':').map_or(authority, |(host, _)| host),
+            None => authority,
         }
     }
 

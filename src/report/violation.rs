@@ -10,7 +10,7 @@ pub struct Violation<'b> {
     pub wire: Wire,
     pub repairs: Repairs,
     pub document: Option<Address<'b>>,
-    pub referrer: Option<Cow<'b, str>>,
+    pub referrer: Option<Address<'b>>,
     pub blocked: Blocked<'b>,
     /// As the browser named it: a fallback such as `default-src` before CSP3.
     pub violated: Option<DirectiveName<'b>>,
@@ -98,7 +98,7 @@ impl<'b> Violation<'b> {
             wire: Some(self.wire),
             repairs: self.repairs,
             document_uri: self.document.as_ref().and_then(|document| text(document.text())),
-            referrer: self.referrer.as_deref().and_then(text),
+            referrer: self.referrer.as_ref().and_then(|referrer| text(referrer.text())),
             blocked_uri: self.blocked.text().and_then(text),
             violated_directive: self.violated.as_ref().and_then(|name| text(name.name())),
             effective_directive: self.effective.as_ref().and_then(|name| text(name.name())),

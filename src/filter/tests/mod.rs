@@ -1,3 +1,6 @@
+mod own_hosts;
+mod policy;
+
 use super::*;
 use crate::derive::{self, Deriver};
 use crate::normalize::{self, normalize};
@@ -10,8 +13,13 @@ const TODAY: Date = jiff::civil::date(2026, 11, 23);
 /// Keys of a report and their values.
 type Fields = &'static [(&'static str, &'static str)];
 
-/// Shows a violation with these keys to a rule set.
-fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject<'_>) -> T) -> T {
+/// Shows a violation with these keys as a rule set sees it.
+fn show<T>(
+    rules: &RuleSet,
+    fields: &[(&str, &str)],
+    app: Option<&str>,
+    see: impl FnOnce(&Subject<'_>) -> T,
+) -> T {
     let mut raw = RawReport::default();
     for &(name, value) in fields {
         let value = Some(Cow::Borrowed(value));
@@ -21,6 +29,8 @@ fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject
             "effective" => raw.effective_directive = value,
             "source" => raw.source_file = value,
             "sample" => raw.script_sample = value,
+            "referrer" => raw.referrer = value,
+            "policy" => raw.original_policy = value,
             other => panic!("{other}"),
         }
     }
@@ -34,7 +44,7 @@ fn show<T>(fields: &[(&str, &str)], app: Option<&str>, see: impl FnOnce(&Subject
     };
     let deriver = Deriver::new(&derive::Settings::default(), None).expect("the list loads");
     let facts = deriver.derive(&violation, &delivery);
-    see(&Subject { violation: &violation, facts: &facts })
+    see(&rules.subject(&violation, &facts))
 }
 
 /// A rule file around the lines that matter. Examples are not run here.
@@ -74,7 +84,7 @@ fn compile(texts: &[&str]) -> Result<RuleSet, Vec<RuleError>> {
 
 fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> Option<String> {
     let today = TODAY;
-    show(fields, app, |subject| {
+    show(rules, fields, app, |subject| {
         rules.judge(subject, today).filtered_by.map(|matched| matched.rule.to_owned())
     })
 }
@@ -82,7 +92,7 @@ fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> O
 #[test]
 fn operators_ask_what_they_say() {
     const PAGE: (&str, &str) = ("document", "https://shop.example/cart/1");
-    let rows: [(&str, Fields, bool); 24] = [
+    let rows: [(&str, Fields, bool); 29] = [
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://www.a.test/")], true),
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://b.a.test/")], false),
         (
@@ -122,6 +132,19 @@ fn operators_ask_what_they_say() {
             "source_label = { is = \"sandbox eval code\" }",
             &[("blocked", "inline"), ("source", "sandbox eval code")],
             true,
+        ),
+        ("blocked_label = { is = \"https://[email]\" }", &[("blocked", "https://[email]")], true),
+        ("blocked_label = { exists = true }", &[("blocked", "https://a.test/")], false),
+        ("blocked_label = { exists = true }", &[("blocked", "chrome-extension")], false),
+        (
+            "referrer_host = { under = \"mail.test\" }",
+            &[("blocked", "eval"), ("referrer", "https://user@WWW.Mail.test:8080/inbox?id=7")],
+            true,
+        ),
+        (
+            "referrer_host = { exists = true }",
+            &[("blocked", "eval"), ("referrer", "android-app://com.example.app/")],
+            false,
         ),
         ("blocked_keyword = { is = \"eval\" }", &[("blocked", "eval")], true),
         ("browser_major = { ge = 40, lt = 43 }", &[("blocked", "eval")], true),
@@ -198,7 +221,7 @@ fn rules_on_trial_and_past_their_date_only_show() {
     let label = matching_eval("label", "label", "tags = [\"odd\"]");
     let rules = compile(&[&trial, &expired, &label]).expect("compiles");
     let today = TODAY;
-    show(&eval, None, |subject| {
+    show(&rules, &eval, None, |subject| {
         let verdict = rules.judge(subject, today);
         assert_eq!(verdict.filtered_by, None);
         assert_eq!(verdict.tags, ["odd"]);
@@ -287,6 +310,30 @@ fn mistakes_are_told_with_line_key_and_what_is_allowed() {
         ("no network", lines("blocked_host = { cidr = \"10.0.0.0/99\" }"), 9, "is no network"),
         ("no list", lines("blocked_host = { list = \"nix.txt\" }"), 9, "no list file `nix.txt`"),
         ("empty list", lines("blocked_host = { in = [] }"), 9, "an empty list matches nothing"),
+        (
+            "policy as a text",
+            lines("original_policy = { contains = \"eval\" }"),
+            9,
+            "it has names_host, names_scheme, permits, exists",
+        ),
+        (
+            "policy: a source as a host",
+            lines("original_policy = { names_host = \"*.a.test\" }"),
+            9,
+            "is no host",
+        ),
+        (
+            "policy: a scheme with a colon",
+            lines("original_policy = { names_scheme = \"data:\" }"),
+            9,
+            "is no scheme",
+        ),
+        (
+            "policy: permits a word",
+            lines("os = { is = \"x\" }\noriginal_policy = { permits = \"eval\" }"),
+            10,
+            "expected true or false",
+        ),
         ("empty text", lines("user_agent = { contains = \"\" }"), 9, "would match everything"),
         (
             "bad regex",
@@ -351,7 +398,7 @@ fn all_mistakes_of_all_files_are_told_at_once() {
     assert_eq!(errors.len(), 3, "{errors:#?}");
     assert_eq!(
         errors[0].to_string(),
-        "filters/0.toml:2:1: key `nix`: unknown key; expected one of format, pack, rule, override"
+        "filters/0.toml:2:1: key `nix`: unknown key; expected one of format, pack, rule, override, own_hosts"
     );
     assert_eq!(errors[0].excerpt().as_deref(), Some("  |\n2 | nix = 1\n  | ^"));
 }
@@ -385,13 +432,13 @@ fn explanations_name_the_block_and_the_value() {
     )])
     .expect("compiles");
     let fields = [("effective", "img-src"), ("blocked", "https://x.b.test/")];
-    let traces = show(&fields, None, |subject| rules.explain(subject, TODAY));
+    let traces = show(&rules, &fields, None, |subject| rules.explain(subject, TODAY));
     assert!(traces[0].matched);
     assert_eq!(traces[0].block, "any[1]");
     assert_eq!(traces[0].decided[0].condition, "blocked_host under \"b.test\"");
     assert_eq!(traces[0].decided[0].value.as_deref(), Some("x.b.test"));
     let fields = [("effective", "font-src"), ("blocked", "https://x.b.test/")];
-    let traces = show(&fields, None, |subject| rules.explain(subject, TODAY));
+    let traces = show(&rules, &fields, None, |subject| rules.explain(subject, TODAY));
     assert!(!traces[0].matched);
     assert!(!traces[0].decided[1].holds);
 }
