@@ -3,7 +3,7 @@
 use super::{Format, SettingsArgs, wrong};
 use clap::Args;
 use cspipe::app;
-use cspipe::filter::{RuleError, RuleSet};
+use cspipe::filter::{Mode, RuleError, RuleSet};
 use cspipe::reload::{self, LoadError};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -67,11 +67,15 @@ fn print_errors(errors: &[RuleError]) {
 }
 
 fn summary(rules: &RuleSet) -> String {
-    let today = jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date();
+    let today = today();
     let counts = rules.counts(today);
     let examples: usize = rules.rules().iter().map(|rule| rule.examples.len()).sum();
+    let for_some = match counts.deciding_for_some {
+        0 => String::new(),
+        some => format!(", {some} for some apps"),
+    };
     let mut text = format!(
-        "settings: right\nrules: {} from {}, hash {}; {} decide, {} observe, {} \
+        "settings: right\nrules: {} from {}, hash {}; {} decide{for_some}, {} observe, {} \
          are past their date; {examples} examples hold\n",
         rules.rules().len(),
         rules.origin(),
@@ -80,8 +84,12 @@ fn summary(rules: &RuleSet) -> String {
         counts.observing,
         counts.expired,
     );
-    for rule in rules.rules().iter().filter(|rule| rule.has_expired(today)) {
-        text.push_str(&format!("  `{}` only observes since its date\n", rule.id));
+    for rule in rules.rules() {
+        if rule.has_expired(today) {
+            text.push_str(&format!("  `{}` only observes since its date\n", rule.id));
+        } else if rule.mode == Mode::Observe {
+            text.push_str(&format!("  `{}`: {}\n", rule.id, rule.standing(today)));
+        }
     }
     for (apps, hosts) in rules.own_hosts().apps() {
         text.push_str(&format!("  own hosts of `{apps}`: {hosts}\n"));
@@ -92,6 +100,10 @@ fn summary(rules: &RuleSet) -> String {
     text
 }
 
+fn today() -> jiff::civil::Date {
+    jiff::tz::TimeZone::UTC.to_datetime(jiff::Timestamp::now()).date()
+}
+
 fn by_reason(rules: &RuleSet) -> BTreeMap<&'static str, usize> {
     rules.rules().iter().fold(BTreeMap::new(), |mut counts, rule| {
         *counts.entry(rule.reason.name()).or_default() += 1;
@@ -100,12 +112,17 @@ fn by_reason(rules: &RuleSet) -> BTreeMap<&'static str, usize> {
 }
 
 fn as_json(rules: &RuleSet) -> serde_json::Value {
+    let today = today();
+    let on_trial = rules.rules().iter().filter(|rule| rule.mode == Mode::Observe);
     json!({
         "ok": true,
         "rules": rules.rules().len(),
         "origin": rules.origin(),
         "hash": rules.hash(),
         "examples": rules.rules().iter().map(|rule| rule.examples.len()).sum::<usize>(),
+        "on_trial": on_trial
+            .map(|rule| (rule.id.as_str(), rule.standing(today)))
+            .collect::<BTreeMap<_, _>>(),
         "own_hosts": rules
             .own_hosts()
             .apps()
