@@ -4,7 +4,7 @@ use super::since::Since;
 use super::{Format, Ground, StoreArgs, print_json, today, wrong};
 use clap::Args;
 use cspipe::app;
-use cspipe::filter::{Rule, RuleError, RuleSet};
+use cspipe::filter::{Mode, Rule, RuleError, RuleSet};
 use cspipe::reload::{self, LoadError};
 use cspipe::replay::{Hits, Seen};
 use cspipe::store::{OpenError, Reader};
@@ -104,8 +104,12 @@ fn summary(rules: &RuleSet, used: &Use, since: &Since) -> String {
     let today = today();
     let counts = rules.counts(today);
     let examples: usize = rules.rules().iter().map(|rule| rule.examples.len()).sum();
+    let for_some = match counts.deciding_for_some {
+        0 => String::new(),
+        some => format!(", {some} for some apps"),
+    };
     let mut text = format!(
-        "settings: right\nrules: {} from {}, hash {}; {} decide, {} observe, {} \
+        "settings: right\nrules: {} from {}, hash {}; {} decide{for_some}, {} observe, {} \
          are past their date; {examples} examples hold\n",
         rules.rules().len(),
         rules.origin(),
@@ -114,6 +118,11 @@ fn summary(rules: &RuleSet, used: &Use, since: &Since) -> String {
         counts.observing,
         counts.expired,
     );
+    for rule in rules.rules().iter().filter(|rule| rule.mode == Mode::Observe) {
+        if !rule.has_expired(today) {
+            text.push_str(&format!("  `{}`: {}\n", rule.id, rule.standing(today)));
+        }
+    }
     for (apps, hosts) in rules.own_hosts().apps() {
         text.push_str(&format!("  own hosts of `{apps}`: {hosts}\n"));
     }
@@ -177,6 +186,7 @@ fn as_json(rules: &RuleSet, used: &Use) -> Value {
         .into_iter()
         .map(|(date, rule)| json!({ "rule": rule.id, "expires": date }))
         .collect();
+    let on_trial = rules.rules().iter().filter(|rule| rule.mode == Mode::Observe);
     let mut told = json!({
         "ok": true,
         "rules": rules.rules().len(),
@@ -186,6 +196,9 @@ fn as_json(rules: &RuleSet, used: &Use) -> Value {
         "observing": counts.observing,
         "expired": counts.expired,
         "examples": rules.rules().iter().map(|rule| rule.examples.len()).sum::<usize>(),
+        "on_trial": on_trial
+            .map(|rule| (rule.id.as_str(), rule.standing(today())))
+            .collect::<BTreeMap<_, _>>(),
         "own_hosts": rules
             .own_hosts()
             .apps()

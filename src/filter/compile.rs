@@ -1,11 +1,12 @@
 //! Files → one rule set, whole or not at all.
 
+use super::enforce;
 use super::error::RuleError;
 use super::field::{Field, Subject};
 use super::file::{self, Override};
 use super::index::Index;
 use super::own_hosts::OwnHosts;
-use super::rule::{Action, Mode, Rule};
+use super::rule::{Action, AppGlob, Mode, Rule};
 use crate::report::{Facts, Violation};
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
@@ -36,6 +37,8 @@ pub struct RuleSet {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
     pub deciding: usize,
+    /// Deciding for some apps, on trial for the others.
+    pub deciding_for_some: usize,
     pub observing: usize,
     pub expired: usize,
 }
@@ -49,6 +52,7 @@ impl RuleSet {
     pub fn compile(sources: &Sources) -> Result<Self, Vec<RuleError>> {
         let mut rules: Vec<Rule> = Vec::new();
         let mut overrides = Vec::new();
+        let mut enforcements = Vec::new();
         let mut own_hosts = OwnHosts::default();
         let mut errors = Vec::new();
         for (name, text) in &sources.files {
@@ -57,13 +61,20 @@ impl RuleSet {
                 Ok(read) => {
                     rules.extend(read.rules);
                     overrides.extend(read.overrides);
+                    enforcements.extend(read.enforcements);
                     errors.extend(own_hosts.add(read.own_hosts));
                 }
                 Err(mistakes) => errors.extend(mistakes),
             }
         }
+        // A file that could not be read may hold the rule that a line of another is about.
+        let is_whole = errors.is_empty();
         errors.extend(duplicates(&rules));
-        errors.extend(apply(overrides, &mut rules));
+        let mut switched_off = Vec::new();
+        errors.extend(apply(overrides, &mut rules, &mut switched_off));
+        if is_whole {
+            errors.extend(enforce::apply(enforcements, &mut rules, &switched_off));
+        }
         errors.extend(rules.iter().filter_map(trusts_a_sample));
         if !errors.is_empty() {
             return Err(errors);
@@ -151,7 +162,12 @@ fn trusts_a_sample(rule: &Rule) -> Option<RuleError> {
     })
 }
 
-fn apply(overrides: Vec<Override>, rules: &mut Vec<Rule>) -> Vec<RuleError> {
+/// Applies the overrides. Those that switch a rule off are told, with their places.
+fn apply(
+    overrides: Vec<Override>,
+    rules: &mut Vec<Rule>,
+    switched_off: &mut Vec<(String, RuleError)>,
+) -> Vec<RuleError> {
     let mut errors = Vec::new();
     let mut seen: Vec<String> = Vec::new();
     for changes in overrides {
@@ -182,6 +198,7 @@ fn apply(overrides: Vec<Override>, rules: &mut Vec<Rule>) -> Vec<RuleError> {
         seen.push(changes.id.clone());
         if changes.enabled == Some(false) {
             rules.remove(at);
+            switched_off.push((changes.id, changes.place));
             continue;
         }
         let rule = &mut rules[at];
@@ -219,14 +236,19 @@ fn hash(sources: &Sources) -> String {
 }
 
 impl RuleSet {
-    /// How many rules decide today, are on trial by their own word, and are past their date.
+    /// How many rules decide today, for all their apps or for some, are on trial, and are past
+    /// their date.
     pub fn counts(&self, today: Date) -> Counts {
         let mut counts = Counts::default();
         for rule in &self.rules {
             *match (rule.has_expired(today), rule.mode) {
                 (true, _) => &mut counts.expired,
-                (false, Mode::Observe) => &mut counts.observing,
                 (false, Mode::Enforce) => &mut counts.deciding,
+                (false, Mode::Observe) if rule.enforced_for.contains(&AppGlob::every()) => {
+                    &mut counts.deciding
+                }
+                (false, Mode::Observe) if rule.enforced_for.is_empty() => &mut counts.observing,
+                (false, Mode::Observe) => &mut counts.deciding_for_some,
             } += 1;
         }
         counts

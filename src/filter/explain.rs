@@ -3,7 +3,7 @@
 use super::compile::RuleSet;
 use super::condition::Condition;
 use super::field::Subject;
-use super::rule::{Mode, Rule, holds};
+use super::rule::{Rule, holds};
 use jiff::civil::Date;
 use serde::Serialize;
 
@@ -14,7 +14,7 @@ pub struct RuleTrace {
     pub title: String,
     pub reason: &'static str,
     pub action: &'static str,
-    /// `enforce`, `observe`, or `expired on` a date.
+    /// `enforce`, `observe`, `observe, enforced for` apps, or `expired on` a date.
     pub mode: String,
     pub file: String,
     pub line: usize,
@@ -81,11 +81,7 @@ fn explain_rule(rule: &Rule, subject: &Subject<'_>, today: Date) -> Option<RuleT
         title: rule.title.clone(),
         reason: rule.reason.name(),
         action: rule.action.name(),
-        mode: match (rule.expires, rule.mode) {
-            (Some(expires), _) if rule.has_expired(today) => format!("expired on {expires}"),
-            (_, Mode::Enforce) => "enforce".to_owned(),
-            (_, Mode::Observe) => "observe".to_owned(),
-        },
+        mode: rule.standing(today),
         file: rule.file.clone(),
         line: rule.line,
         matched: holds_all && stopped_by.is_none(),

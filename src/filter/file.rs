@@ -1,6 +1,7 @@
 //! Rule files as people write them.
 
 use super::condition::Test;
+use super::enforce::{self, Enforcement};
 use super::error::RuleError;
 use super::example::{canaries, read_example};
 use super::operator::{self, Lists};
@@ -16,6 +17,7 @@ pub struct RuleFile {
     pub rules: Vec<Rule>,
     pub overrides: Vec<Override>,
     pub own_hosts: OwnHosts,
+    pub enforcements: Vec<Enforcement>,
 }
 
 /// A site's change to a rule that stands elsewhere.
@@ -59,7 +61,9 @@ pub fn read(file: &str, text: &str, lists: &Lists<'_>) -> Result<RuleFile, Vec<R
                     Ok(())
                 }),
                 "own_hosts" => rule_file.own_hosts = OwnHosts::read(&pair.value, &mut errors),
-                _ => errors.push(unknown_key(&pair, "format, pack, rule, override, own_hosts")),
+                "enforce" => rule_file.enforcements = enforce::read(&pair.value, &mut errors),
+                _ => errors
+                    .push(unknown_key(&pair, "format, pack, rule, override, own_hosts, enforce")),
             }
         }
         if !has_format {
@@ -94,6 +98,7 @@ fn read_rule_keys(
         reason: Reason::Site,
         action: Action::Label,
         mode: Mode::Enforce,
+        enforced_for: Vec::new(),
         priority: DEFAULT_PRIORITY,
         apps: vec![AppGlob::every()],
         written_apps: vec![AppGlob::every()],
@@ -305,7 +310,8 @@ fn read_mode(value: &Node<'_>) -> Result<Mode, RuleError> {
     )
 }
 
-fn read_apps(value: &Node<'_>) -> Result<Vec<AppGlob>, RuleError> {
+/// Reads names of apps and globs.
+pub fn read_apps(value: &Node<'_>) -> Result<Vec<AppGlob>, RuleError> {
     let globs = value
         .items()?
         .iter()

@@ -14,6 +14,7 @@
 
 mod compile;
 mod condition;
+mod enforce;
 mod error;
 mod example;
 mod explain;
@@ -48,7 +49,7 @@ impl RuleSet {
         let mut verdict = Verdict::default();
         for rule in self.matching(subject) {
             let matched = Matched { rule: &rule.id, reason: rule.reason };
-            if rule.is_on_trial(today) {
+            if rule.is_on_trial(subject, today) {
                 // A rule that keeps or labels shows nothing as long as it does not decide.
                 if rule.action == Action::Filter {
                     verdict.observed.push(matched);

@@ -45,6 +45,8 @@ pub struct Rule {
     pub reason: Reason,
     pub action: Action,
     pub mode: Mode,
+    /// The apps for which it decides although it is on trial.
+    pub enforced_for: Vec<AppGlob>,
     pub priority: i64,
     pub apps: Vec<AppGlob>,
     /// The same as the rule's own file says it, before any override: its examples are of these.
@@ -157,9 +159,24 @@ impl Rule {
         self.unless.iter().any(|block| holds(block.iter(), subject))
     }
 
-    /// Whether the rule only shows what it would do.
-    pub fn is_on_trial(&self, today: Date) -> bool {
-        self.mode == Mode::Observe || self.has_expired(today)
+    /// Whether the rule only shows what it would do, for the subject's application.
+    pub fn is_on_trial(&self, subject: &Subject<'_>, today: Date) -> bool {
+        self.has_expired(today)
+            || self.mode == Mode::Observe && !is_meant(&self.enforced_for, subject)
+    }
+
+    /// What the rule does today, for people: `enforce`, `observe`, `observe, enforced for` apps,
+    /// `expired on` a date.
+    pub fn standing(&self, today: Date) -> String {
+        match (self.expires, self.mode) {
+            (Some(expires), _) if self.has_expired(today) => format!("expired on {expires}"),
+            (_, Mode::Enforce) => "enforce".to_owned(),
+            (_, Mode::Observe) if self.enforced_for.is_empty() => "observe".to_owned(),
+            (_, Mode::Observe) => {
+                let apps: Vec<_> = self.enforced_for.iter().map(ToString::to_string).collect();
+                format!("observe, enforced for {}", apps.join(", "))
+            }
+        }
     }
 
     /// Whether the rule's last day is over.
@@ -187,6 +204,11 @@ impl AppGlob {
     /// `*`.
     pub const fn every() -> Self {
         Self { head: String::new(), tail: Some(String::new()) }
+    }
+
+    /// The name, if it is meant exactly.
+    pub fn exact(&self) -> Option<&str> {
+        self.tail.is_none().then_some(&*self.head)
     }
 
     /// Reads `*`, `shop`, `shop-*`; `None` for more than one star or none of a name.

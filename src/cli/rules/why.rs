@@ -3,7 +3,7 @@
 use crate::cli::since::Since;
 use crate::cli::{Format, Ground, StoreArgs, print_json, today, unavailable};
 use clap::Args;
-use cspipe::filter::{Block, Mode, Rule};
+use cspipe::filter::{Block, Rule};
 use cspipe::replay::Hits;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -164,13 +164,14 @@ fn as_json(rule: &Rule, hits: Option<&Hits>) -> Value {
     })
 }
 
-/// What the rule does today: a filter past its date only observes.
+/// What the rule does today, and until when.
 fn mode(rule: &Rule) -> String {
-    match (rule.expires, rule.mode) {
-        (Some(expires), _) if rule.has_expired(today()) => format!("expired on {expires}"),
-        (Some(expires), Mode::Enforce) => format!("enforce until {expires}"),
-        (None, Mode::Enforce) => "enforce".to_owned(),
-        (_, Mode::Observe) => "observe".to_owned(),
+    let today = today();
+    match rule.expires {
+        Some(expires) if !rule.has_expired(today) => {
+            format!("{} until {expires}", rule.standing(today))
+        }
+        _ => rule.standing(today),
     }
 }
 

@@ -1,3 +1,4 @@
+mod enforce;
 mod own_hosts;
 mod policy;
 
@@ -398,7 +399,8 @@ fn all_mistakes_of_all_files_are_told_at_once() {
     assert_eq!(errors.len(), 3, "{errors:#?}");
     assert_eq!(
         errors[0].to_string(),
-        "filters/0.toml:2:1: key `nix`: unknown key; expected one of format, pack, rule, override, own_hosts"
+        "filters/0.toml:2:1: key `nix`: unknown key; expected one of format, pack, rule, override, \
+         own_hosts, enforce"
     );
     assert_eq!(errors[0].excerpt().as_deref(), Some("  |\n2 | nix = 1\n  | ^"));
 }

@@ -1,0 +1,116 @@
+//! One line that lets a rule on trial decide, app by app.
+//!
+//! In: `[enforce]` of the rule files, a rule's id with apps. Out: the rule knows for which apps it
+//! decides; for every other it goes on observing. A line without effect is a mistake.
+
+use super::error::RuleError;
+use super::file::read_apps;
+use super::rule::{AppGlob, Mode, Rule};
+use super::toml::Node;
+
+/// One line of `[enforce]`.
+#[derive(Debug)]
+pub struct Enforcement {
+    id: String,
+    apps: Vec<AppGlob>,
+    /// Where it stands, should it have no effect.
+    place: RuleError,
+}
+
+/// Reads `[enforce]`, and goes on after a mistake.
+pub fn read(value: &Node<'_>, errors: &mut Vec<RuleError>) -> Vec<Enforcement> {
+    let pairs = value.pairs().unwrap_or_else(|error| {
+        errors.push(error);
+        Vec::new()
+    });
+    let mut lines = Vec::new();
+    for pair in pairs {
+        match read_apps(&pair.value) {
+            Ok(apps) => lines.push(Enforcement {
+                id: pair.key.to_owned(),
+                apps,
+                place: pair.value.error_at(pair.key_start, ""),
+            }),
+            Err(error) => errors.push(RuleError { key: Some(key(pair.key)), ..error }),
+        }
+    }
+    lines
+}
+
+/// Tells the rules, after all overrides. `switched_off` are the rules that these removed, and
+/// where.
+pub fn apply(
+    lines: Vec<Enforcement>,
+    rules: &mut [Rule],
+    switched_off: &[(String, RuleError)],
+) -> Vec<RuleError> {
+    let mut errors = Vec::new();
+    let mut seen: Vec<(String, RuleError)> = Vec::new();
+    for line in lines {
+        match effect(&line, rules, switched_off, &seen) {
+            Ok(at) => rules[at].enforced_for = line.apps,
+            Err(message) => errors.push(RuleError {
+                rule: Some(line.id.clone()),
+                key: Some(key(&line.id)),
+                message,
+                ..line.place.clone()
+            }),
+        }
+        seen.push((line.id, line.place));
+    }
+    errors
+}
+
+/// The place of the rule that the line changes, or why it changes none.
+fn effect(
+    line: &Enforcement,
+    rules: &[Rule],
+    switched_off: &[(String, RuleError)],
+    seen: &[(String, RuleError)],
+) -> Result<usize, String> {
+    let place_in = |places: &[(String, RuleError)]| {
+        let (_, place) = places.iter().find(|(id, _)| *id == line.id)?;
+        Some(format!("{}:{}", place.file, place.line.unwrap_or(1)))
+    };
+    if let Some(first) = place_in(seen) {
+        return Err(format!("the rule has a line in {first}; put all its apps there"));
+    }
+    if let Some(place) = place_in(switched_off) {
+        return Err(format!("the rule was switched off by the override in {place}"));
+    }
+    let Some(at) = rules.iter().position(|rule| rule.id == line.id) else {
+        return Err(format!("there is no rule of this id; {}", on_trial(rules)));
+    };
+    let rule = &rules[at];
+    if rule.mode == Mode::Enforce {
+        return Err(format!(
+            "the rule decides already, for every app that it is meant for; {}",
+            on_trial(rules)
+        ));
+    }
+    let is_meant = |app: &str| rule.apps.iter().any(|glob| glob.matches(app));
+    let stranger = line.apps.iter().filter_map(AppGlob::exact).find(|app| !is_meant(app));
+    match stranger {
+        Some(app) => {
+            let apps: Vec<_> = rule.apps.iter().map(ToString::to_string).collect();
+            Err(format!("the rule is not meant for `{app}`, only for {}", apps.join(", ")))
+        }
+        None => Ok(at),
+    }
+}
+
+/// What may stand in `[enforce]`.
+fn on_trial(rules: &[Rule]) -> String {
+    let mut ids: Vec<_> =
+        rules.iter().filter(|rule| rule.mode == Mode::Observe).map(|rule| &*rule.id).collect();
+    ids.sort_unstable();
+    if ids.is_empty() {
+        "no rule is on trial".to_owned()
+    } else {
+        format!("on trial are {}", ids.join(", "))
+    }
+}
+
+fn key(id: &str) -> String {
+    format!("enforce.{id}")
+}
