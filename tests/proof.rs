@@ -210,7 +210,8 @@ fn a_site_that_says_which_hosts_are_its_own_is_proven() {
         sources.files.push(("site.toml".to_owned(), format!("format = 1\n[own_hosts]\n{text}")));
         prove(&sources, &stages())
     };
-    let enforced = "\"*\" = \"shop.test\"\n[enforce]\nforeign-page = [\"shop\"]\ncrawler-traffic = [\"*\"]";
+    let enforced =
+        "\"*\" = \"shop.test\"\n[enforce]\nforeign-page = [\"shop\"]\ncrawler-traffic = [\"*\"]";
     assert!(prove_with(enforced).is_ok());
     // The shipped examples do not look at a site's lists.
     assert!(prove_with("\"*\" = [\"shop.test\", \"someone.github.io\"]").is_ok());
