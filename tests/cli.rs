@@ -62,6 +62,33 @@ fn check_says_where_a_rule_is_wrong() {
 }
 
 #[test]
+fn check_and_explain_say_where_a_rule_on_trial_decides() {
+    let folder = folder();
+    succeed(cspipe(folder.path()).arg("init"));
+    let site = "format = 1\n[own_hosts]\nshop = [\"shop.example\"]\n\"blog-*\" = \"blog.example\"\n\
+                [enforce]\nforeign-page = [\"shop\", \"shop-*\"]\n";
+    write(folder.path(), "filters/site.toml", site);
+    let (out, _) = succeed(cspipe(folder.path()).arg("check"));
+    assert!(out.contains("decide, 1 for some apps, 2 observe"), "{out}");
+    assert!(out.contains("\n  `foreign-page`: observe, enforced for shop, shop-*\n"), "{out}");
+    assert!(out.contains("\n  `crawler-traffic`: observe\n"), "{out}");
+    assert!(out.contains("\n  own hosts of `blog-*`: 1\n  own hosts of `shop`: 1\n"), "{out}");
+    let (out, _) = succeed(cspipe(folder.path()).args(["check", "--format", "json"]));
+    let told: Value = serde_json::from_str(&out).expect("JSON");
+    assert_eq!(told["on_trial"]["foreign-page"], "observe, enforced for shop, shop-*");
+    assert_eq!(told["own_hosts"]["blog-*"], 1);
+
+    let report = br#"{"csp-report":{"document-uri":"https://shop.example.proxy.test/","effective-directive":"img-src","blocked-uri":"https://a.test/x"}}"#;
+    let of = |app: &str| {
+        let report = explain(folder.path(), &["--path", &format!("/csp/{app}")], report);
+        (report["filter_rule"].clone(), report["would_filter"].clone())
+    };
+    assert_eq!(of("shop"), ("foreign-page".into(), Value::Null));
+    assert_eq!(of("blog-a"), (Value::Null, serde_json::json!(["foreign-page"])));
+    assert_eq!(of("docs"), (Value::Null, Value::Null));
+}
+
+#[test]
 fn check_runs_the_examples() {
     let folder = folder();
     let rule = format!("{RULE_HEAD}any = [{{ blocked_host = {{ is = \"ads.example\" }} }}]\n");

@@ -322,6 +322,8 @@ const CONDITIONS: &[&str] = &[
     "[[rule.any]]\noriginal_policy = { names_scheme = \"x-apple-ql-id\" }\n[rule.all]\nviolation_type = { is = \"script-src\" }",
     "[rule.all]\nblocked_keyword = { in = [\"inline\", \"eval\"] }\noriginal_policy = { permits = true }",
     "[[rule.any]]\noriginal_policy = { permits = false }\n[rule.all]\nblocked_host = { under = [\"a.test\", \"shop.example\"] }",
+    "[rule.all]\noriginal_policy = { names_host = \"test\", names_scheme = \"x-apple-ql-id\" }",
+    "[rule.all]\noriginal_policy = { names_scheme = \"x-apple-ql-id\" }\nbrowser = { exists = true }",
     "[rule.all]\nreport_host = { own = false }",
     "[[rule.any]]\nblocked_host = { own = true }\n[[rule.any]]\nreferrer_host = { own = true }\n[[rule.unless]]\nreport_host = { own = true }",
     "[rule.all]\nblocked_scheme = { is = \"data\" }\n[[rule.unless]]\noriginal_policy = { permits = false }\nblocked_scheme = { is = \"data\" }",

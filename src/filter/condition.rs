@@ -174,7 +174,8 @@ impl Test {
     }
 }
 
-fn lower(text: &str) -> Cow<'_, str> {
+/// The text in lower case, as words are written.
+pub fn lower(text: &str) -> Cow<'_, str> {
     if text.bytes().any(|byte| byte.is_ascii_uppercase()) {
         Cow::Owned(text.to_ascii_lowercase())
     } else {

@@ -2,12 +2,14 @@
 //!
 //! Every way in which a rule can match has a set of words that one of its fields must be in. The
 //! words lead back to it: for each such field of a violation one hash probe, for hosts one a
-//! label. The number of rules, and of hosts in their lists, does not matter. Only what asks for no
-//! word at all is tried every time.
+//! label. The number of rules, and of hosts in their lists, does not matter. A way that asks for a
+//! source of the policy and for no word waits for that source: the policy is walked once for all
+//! of them. Only what asks for neither is tried every time.
 
-use super::condition::{Condition, Test, Words, suffixes};
+use super::condition::{Condition, Test, Words, lower, suffixes};
 use super::field::{Field, FieldKind, Subject};
 use super::rule::{Rule, holds};
+use crate::policy::Policy;
 use std::collections::HashMap;
 
 /// The ways in which rules can match, by the words that they wait for.
@@ -15,6 +17,9 @@ use std::collections::HashMap;
 pub struct Index {
     ways: Vec<Way>,
     by_field: Vec<FieldIndex>,
+    /// Hosts that stand in policies, with everything under them.
+    policy_hosts: Waiting,
+    policy_schemes: Waiting,
     /// Ways that wait for no word.
     always: Vec<usize>,
 }
@@ -31,9 +36,12 @@ struct Way {
 #[derive(Debug)]
 struct FieldIndex {
     field: Field,
-    exact: HashMap<Box<str>, Vec<usize>, foldhash::quality::RandomState>,
-    under: HashMap<Box<str>, Vec<usize>, foldhash::quality::RandomState>,
+    exact: Waiting,
+    under: Waiting,
 }
+
+/// Words, and the ways that wait for them.
+type Waiting = HashMap<Box<str>, Vec<usize>, foldhash::quality::RandomState>;
 
 impl Index {
     /// Builds the index of a sorted list of rules.
@@ -49,9 +57,21 @@ impl Index {
                 let way = index.ways.len();
                 index.ways.push(Way { rule: place, any });
                 let block = any.map_or(&[][..], |any| &rule.any[any]);
-                match anchor(block.iter().chain(&rule.all)) {
-                    Some((field, exact, under)) => index.wait(way, field, exact, under),
-                    None => index.always.push(way),
+                let conditions = block.iter().chain(&rule.all);
+                if let Some((field, exact, under)) = anchor(conditions.clone()) {
+                    index.wait(way, field, exact, under);
+                    continue;
+                }
+                let names =
+                    |test: &&Test| matches!(test, Test::NamesHost(_) | Test::NamesScheme(_));
+                match conditions.map(|condition| &condition.test).find(names) {
+                    Some(Test::NamesHost(hosts)) => {
+                        wait_for(&mut index.policy_hosts, hosts, way);
+                    }
+                    Some(Test::NamesScheme(schemes)) => {
+                        wait_for(&mut index.policy_schemes, schemes, way);
+                    }
+                    _ => index.always.push(way),
                 }
             }
         }
@@ -83,10 +103,35 @@ impl Index {
                 }
             }
         }
+        self.named_by_policy(subject).into_iter().for_each(&mut try_way);
         self.always.iter().copied().for_each(try_way);
         matching.sort_unstable();
         matching.dedup();
         matching
+    }
+
+    /// The ways that wait for what the policy names, each once: to ask one walks the policy again.
+    fn named_by_policy(&self, subject: &Subject<'_>) -> Vec<usize> {
+        let mut ways = Vec::new();
+        let Some(policy) = Field::OriginalPolicy.text(subject).map(Policy::new) else {
+            return ways;
+        };
+        let mut add = |found: Option<&Vec<usize>>| {
+            for &way in found.into_iter().flatten() {
+                if !ways.contains(&way) {
+                    ways.push(way);
+                }
+            }
+        };
+        if !self.policy_hosts.is_empty() {
+            for host in policy.hosts() {
+                suffixes(&lower(host)).for_each(|suffix| add(self.policy_hosts.get(suffix)));
+            }
+        }
+        if !self.policy_schemes.is_empty() {
+            policy.schemes().for_each(|scheme| add(self.policy_schemes.get(&*lower(scheme))));
+        }
+        ways
     }
 
     fn wait(&mut self, way: usize, field: Field, exact: &Words, under: &Words) {
@@ -102,12 +147,14 @@ impl Index {
             }
         };
         let index = &mut self.by_field[at];
-        for word in exact {
-            index.exact.entry(word.clone()).or_default().push(way);
-        }
-        for word in under {
-            index.under.entry(word.clone()).or_default().push(way);
-        }
+        wait_for(&mut index.exact, exact, way);
+        wait_for(&mut index.under, under, way);
+    }
+}
+
+fn wait_for(waiting: &mut Waiting, words: &Words, way: usize) {
+    for word in words {
+        waiting.entry(word.clone()).or_default().push(way);
     }
 }
 

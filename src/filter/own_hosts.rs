@@ -38,7 +38,7 @@ impl OwnHosts {
         Some(lists.any(|list| suffixes(host).any(|suffix| list.hosts.contains(suffix))))
     }
 
-    /// The globs that have lists, in the order of the files, and how many hosts each has.
+    /// The globs that have lists, file by file, and how many hosts each has.
     pub fn apps(&self) -> impl Iterator<Item = (&AppGlob, usize)> {
         self.lists.iter().map(|list| (&list.apps, list.hosts.len()))
     }

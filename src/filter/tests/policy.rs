@@ -245,6 +245,30 @@ fn permission_needs_a_gate_on_every_way_to_it() {
 }
 
 #[test]
+fn rules_that_wait_for_a_source_are_each_found_once() {
+    let by = |id: &str, asked: &str| {
+        rule(&format!("[rule.all]\noriginal_policy = {{ {asked} }}"))
+            .replace("id = \"r\"", &format!("id = \"{id}\""))
+    };
+    let rules = compile(&[
+        &by("a", "names_host = [\"zscaler.test\", \"a.zscaler.test\"]"),
+        &by("b", "names_scheme = [\"data\", \"blob\"]"),
+        &by("c", "names_host = \"zscaler.test\", names_scheme = \"data\""),
+        &by("d", "exists = true"),
+    ])
+    .expect("compiles");
+    let found = |policy| {
+        show(&rules, &[("blocked", "inline"), ("policy", policy)], None, |subject| {
+            rules.matching(subject).map(|rule| rule.id.clone()).collect::<Vec<_>>()
+        })
+    };
+    assert_eq!(found("img-src a.zscaler.test A.ZSCALER.TEST *.zscaler.test"), ["a", "d"]);
+    assert_eq!(found("img-src data: blob: DATA:; font-src data:"), ["b", "d"]);
+    assert_eq!(found("img-src data: zscaler.test"), ["a", "b", "c", "d"]);
+    assert_eq!(found("img-src notzscaler.test"), ["d"]);
+}
+
+#[test]
 fn explanations_say_what_the_policy_permits() {
     let conditions = "blocked_keyword = { is = \"eval\" }\noriginal_policy = { permits = true }";
     let rules = compile(&[&rule(&format!("[rule.all]\n{conditions}"))]).expect("compiles");
