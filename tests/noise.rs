@@ -293,12 +293,9 @@ fn rows() -> Vec<Row> {
 /// A site's file that switches on what waits for it.
 const SWITCHES: &str = r#"
 format = 1
-[[override]]
-id = "not-production"
-mode = "enforce"
-[[override]]
-id = "foreign-page"
-mode = "enforce"
+[enforce]
+foreign-page = ["shop"]
+not-production = ["shop"]
 [own_hosts]
 shop = ["shop.example"]
 "#;
