@@ -2,9 +2,10 @@
 
 mod support;
 
-use cspipe::filter::{self, Action, Field, Rule, RuleSet, SHIPPED_FILES};
+use cspipe::filter::{self, Action, Condition, Field, FieldKind, Rule, RuleSet, SHIPPED_FILES};
 use cspipe::proof::prove;
 use cspipe::report::Reason;
+use serde_json::Value;
 use support::stages;
 
 /// Names change hands and browsers get old: what goes by them must be looked at again.
@@ -56,6 +57,52 @@ fn rules_that_filter_name_lookalikes_and_neighbours() {
             assert!(example.why.as_ref().is_some_and(|why| !why.is_empty()), "{}", rule.id);
         }
         assert!(!rule.tags.is_empty(), "{} labels nothing once it is softened", rule.id);
+    }
+}
+
+/// A value that no example shows may be misspelt, as many in public lists are. Long lists of hosts
+/// are shown by `tests/noise/`.
+#[test]
+fn every_value_is_shown_by_an_example() {
+    let mut unshown = Vec::new();
+    for rule in shipped().rules() {
+        let mut shown = String::new();
+        for example in rule.examples.iter().filter(|example| example.matches) {
+            shown += &example.body;
+            shown += example.user_agent.as_deref().unwrap_or("");
+        }
+        for condition in rule.any.iter().flatten().chain(&rule.all) {
+            for value in values(condition) {
+                // As it stands in the body, with its escapes.
+                let escaped = Value::from(value.as_str()).to_string();
+                let is_shown = shown.contains(escaped.trim_matches('"')) || shown.contains(&value);
+                if !is_shown && !MASKED.contains(&value.as_str()) {
+                    unshown.push(format!("{}: {value}", rule.id));
+                }
+            }
+        }
+    }
+    assert_eq!(unshown, [""; 0]);
+}
+
+/// The texts that a question names, where they can be misspelt.
+fn values(condition: &Condition) -> Vec<String> {
+    let is_text = match condition.field.kind() {
+        FieldKind::Host
+        | FieldKind::Scheme
+        | FieldKind::Keyword
+        | FieldKind::Text
+        | FieldKind::Path => condition.field != Field::Browser,
+        FieldKind::Domain | FieldKind::Closed(_) | FieldKind::Number | FieldKind::Policy => false,
+    };
+    let mut words = condition.written.splitn(3, ' ').skip(1);
+    match (words.next(), words.next()) {
+        (Some("is" | "in" | "under" | "starts" | "contains"), Some(json)) if is_text => {
+            let value: Value = serde_json::from_str(json).expect("it is written as JSON");
+            let values = value.as_array().cloned().unwrap_or_else(|| vec![value]);
+            values.iter().filter_map(Value::as_str).map(str::to_owned).collect()
+        }
+        _ => Vec::new(),
     }
 }
 
@@ -112,6 +159,9 @@ fn asks(rule: &Rule, is_asked: impl Fn(Field, &str) -> bool) -> bool {
 fn shipped() -> RuleSet {
     prove(&filter::shipped(), &stages()).expect("the shipped rules hold")
 }
+
+/// What samples become once they are scrubbed: long numbers, and bytes that are no text.
+const MASKED: &[&str] = &["window.script*", "//WSè§ é¢"];
 
 /// They name no domain that anybody could own: the machine itself, names that no server has.
 const OF_NO_DOMAIN: &[&str] =
