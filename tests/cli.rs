@@ -69,7 +69,7 @@ fn check_and_explain_say_where_a_rule_on_trial_decides() {
                 [enforce]\nforeign-page = [\"shop\", \"shop-*\"]\n";
     write(folder.path(), "filters/site.toml", site);
     let (out, _) = succeed(cspipe(folder.path()).arg("check"));
-    assert!(out.contains("decide, 1 for some apps, 2 observe"), "{out}");
+    assert!(out.contains("decide, 1 for some apps, 3 observe"), "{out}");
     assert!(out.contains("\n  `foreign-page`: observe, enforced for shop, shop-*\n"), "{out}");
     assert!(out.contains("\n  `crawler-traffic`: observe\n"), "{out}");
     assert!(out.contains("\n  own hosts of `blog-*`: 1\n  own hosts of `shop`: 1\n"), "{out}");

@@ -23,6 +23,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("foreign-pages.toml", include_str!("../../filters/foreign-pages.toml")),
     ("in-app-browsers-hosts.txt", include_str!("../../filters/in-app-browsers-hosts.txt")),
     ("in-app-browsers.toml", include_str!("../../filters/in-app-browsers.toml")),
+    ("local-development.toml", include_str!("../../filters/local-development.toml")),
     ("malware-adware-hosts.txt", include_str!("../../filters/malware-adware-hosts.txt")),
     ("malware-adware-sources.txt", include_str!("../../filters/malware-adware-sources.txt")),
     ("malware-adware.toml", include_str!("../../filters/malware-adware.toml")),

@@ -32,7 +32,7 @@ pub fn blocked<'b>(
     if let Some(blocked) = keyword(address::trimmed(word), context) {
         return blocked;
     }
-    let text = absolute(text, context.document);
+    let text = absolute(error_page(text), context.document);
     address::place(Some(text), Role::Blocked, settings.blocked, settings, repairs)
         .map_or(Blocked::Unknown, Blocked::Resource)
 }
@@ -94,6 +94,16 @@ fn is_eval(directive: Directive, context: &Context<'_, '_>) -> bool {
         || Policy::new(context.policy)
             .governing(directive)
             .is_some_and(|sources| sources.allow_all_inline())
+}
+
+/// Chrome's page for what it could not load. It had an address of `data:` before it got a scheme
+/// of its own (Chromium `kUnreachableWebDataURL`; getsentry/sentry). Nothing may stand behind it:
+/// that would be a payload of somebody else.
+fn error_page(text: Cow<'_, str>) -> Cow<'_, str> {
+    match address::trimmed(&text) {
+        "data:text/html,chromewebdata" => Cow::Borrowed("chrome-error://chromewebdata/"),
+        _ => text,
+    }
 }
 
 /// `//cdn.example.net/x` has the page's scheme (RFC 3986 section 4.2).
