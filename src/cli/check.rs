@@ -3,7 +3,7 @@
 use super::{Format, SettingsArgs, wrong};
 use clap::Args;
 use cspipe::app;
-use cspipe::filter::{Mode, RuleError, RuleSet};
+use cspipe::filter::{Mode, RuleError, RuleSet, told};
 use cspipe::reload::{self, LoadError};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub fn run(arguments: &CheckArgs) -> ExitCode {
         }
         Err(LoadError::Rules(errors)) => {
             match arguments.format {
-                Format::Text => print_errors(&errors),
+                Format::Text => eprintln!("{}", told(&errors)),
                 Format::Json => print_json(&json!({
                     "ok": false,
                     "errors": errors.iter().map(error_json).collect::<Vec<_>>(),
@@ -53,17 +53,6 @@ pub fn run(arguments: &CheckArgs) -> ExitCode {
         }
         Err(error) => wrong(&error),
     }
-}
-
-fn print_errors(errors: &[RuleError]) {
-    for error in errors {
-        eprintln!("{error}");
-        if let Some(excerpt) = error.excerpt() {
-            eprintln!("{excerpt}");
-        }
-    }
-    let count = errors.len();
-    eprintln!("{count} {} in the rules", if count == 1 { "mistake" } else { "mistakes" });
 }
 
 fn summary(rules: &RuleSet) -> String {

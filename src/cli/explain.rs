@@ -59,7 +59,7 @@ pub fn run(arguments: &ExplainArgs) -> ExitCode {
     };
     let rules = match reload::load(settings.filters_folder().as_deref(), &stages) {
         Ok(rules) => rules,
-        Err(error) => return wrong(&error),
+        Err(error) => return wrong(&error.told()),
     };
     let delivery = Delivery {
         received_at: Timestamp::now(),

@@ -1,5 +1,6 @@
 //! One question about one field.
 
+use super::error::RuleError;
 use super::field::{Field, FieldKind, Subject};
 use super::permission::permitted;
 use crate::policy::Policy;
@@ -18,6 +19,8 @@ pub struct Condition {
     pub test: Test,
     /// As it stands in the file, for explanations.
     pub written: String,
+    /// Where it stands, should it turn out wrong.
+    pub place: Box<RuleError>,
 }
 
 /// What is asked.
@@ -99,7 +102,7 @@ impl Condition {
         matches!(
             self.test,
             Test::Words { .. } | Test::Cidr(_) | Test::NamesHost(_) | Test::NamesScheme(_)
-        ) && !matches!(self.field.kind(), FieldKind::Closed(_))
+        ) && !matches!(self.field.kind(), FieldKind::Closed(set) if set.is_coarse())
     }
 
     /// What else there is to say of an answer, beside the field's value.

@@ -16,6 +16,7 @@
 
 mod compile;
 mod condition;
+mod contradiction;
 mod enforce;
 mod error;
 mod example;
@@ -23,23 +24,28 @@ mod explain;
 mod field;
 mod file;
 mod index;
+mod keys;
 mod operator;
 mod own_hosts;
 mod permission;
 mod rule;
+mod schema;
 mod shipped;
+mod spelling;
 #[cfg(test)]
 mod tests;
 mod toml;
+mod value;
 
 pub use compile::{Counts, RuleSet, Sources};
 pub use condition::Condition;
-pub use error::RuleError;
+pub use error::{RuleError, counted, in_order, told};
 pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
 pub use own_hosts::OwnHosts;
 pub use rule::{Action, AppGlob, Mode, Rule};
+pub use schema::json_schema;
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
 
 use crate::report::{Matched, Verdict};
