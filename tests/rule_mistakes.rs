@@ -116,6 +116,8 @@ fn rows() -> Vec<(&'static str, Editor, String)> {
         ("nothing", Refuses, String::new()),
         ("a comment alone", Refuses, "# ads\n".to_owned()),
         ("control characters", Refuses, but("\"ads.example\"", "\"ads\\u001b[31m\\n.example\"")),
+        ("a key of two lines", Refuses, with("\"a\\nb\" = 1")),
+        ("a reason of two lines", Accepts, but("a neighbour", "a\\nb").replace("https://shop.example/x.js", "https://ads.example/")),
         // The shape.
         ("format missing", Refuses, but("format = 1\n", "")),
         ("newer format", Refuses, but("format = 1", "format = 2")),

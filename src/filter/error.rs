@@ -3,6 +3,7 @@
 //! A mistake shows the line in which it stands, as far as a screen is wide, with a caret under the
 //! place. Nothing of a file can break a line of a message or move the cursor of a terminal.
 
+use super::spelling::{one_line, quoted};
 use std::fmt;
 use unicode_width::UnicodeWidthChar;
 
@@ -146,12 +147,13 @@ impl fmt::Display for RuleError {
             write!(out, ":{column}")?;
         }
         if let Some(rule) = &self.rule {
-            write!(out, ": rule `{rule}`")?;
+            write!(out, ": rule {}", quoted(rule))?;
         }
         if let Some(key) = &self.key {
-            write!(out, ": key `{key}`")?;
+            write!(out, ": key {}", quoted(key))?;
         }
-        write!(out, ": {}", self.message)
+        // What an example says may have lines of its own.
+        write!(out, ": {}", one_line(&self.message))
     }
 }
 

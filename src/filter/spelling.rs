@@ -34,19 +34,24 @@ pub fn quoted(text: &str) -> String {
     if text.is_empty() {
         return "an empty text".to_owned();
     }
-    let mut shown: String = text
-        .chars()
-        .take(MAX_QUOTED)
-        .flat_map(|letter| {
-            let escaped = is_unseen(letter).then(|| letter.escape_default());
-            let plain = if escaped.is_some() { None } else { Some(letter) };
-            escaped.into_iter().flatten().chain(plain)
-        })
-        .collect();
+    let mut shown: String = text.chars().take(MAX_QUOTED).collect();
     if text.chars().nth(MAX_QUOTED).is_some() {
         shown.push('…');
     }
-    format!("`{shown}`")
+    format!("`{}`", one_line(&shown))
+}
+
+/// A text without line breaks and other characters that are not seen.
+pub fn one_line(text: &str) -> String {
+    let mut line = String::with_capacity(text.len());
+    for letter in text.chars() {
+        if is_unseen(letter) {
+            line.extend(letter.escape_default());
+        } else {
+            line.push(letter);
+        }
+    }
+    line
 }
 
 /// The allowed words; of a great many those that are spelled most alike.
