@@ -3,11 +3,11 @@
 use super::enforce;
 use super::error::{RuleError, in_order};
 use super::field::{Field, Subject};
-use super::file::{self, Override};
+use super::file;
 use super::index::Index;
+use super::overrides;
 use super::own_hosts::OwnHosts;
 use super::rule::{Action, AppGlob, Mode, Rule};
-use super::spelling::nearest;
 use super::value::Lists;
 use crate::report::{Facts, Violation};
 use jiff::civil::Date;
@@ -62,7 +62,7 @@ impl RuleSet {
     /// such a set judge; it is for finding all that is wrong at once.
     pub fn compile_what_is_right(sources: &Sources) -> (Self, Vec<RuleError>) {
         let mut rules: Vec<Rule> = Vec::new();
-        let mut overrides = Vec::new();
+        let mut changes = Vec::new();
         let mut enforcements = Vec::new();
         let mut own_hosts = OwnHosts::default();
         let mut errors = sources.unreadable.clone();
@@ -72,7 +72,7 @@ impl RuleSet {
             let find = |list: &str| lists.find(list);
             let read = file::read(name, text, &Lists { find: &find, names: &lists.names() });
             rules.extend(read.rules);
-            overrides.extend(read.overrides);
+            changes.extend(read.overrides);
             enforcements.extend(read.enforcements);
             errors.extend(own_hosts.add(read.own_hosts));
             errors.extend(read.errors);
@@ -84,7 +84,7 @@ impl RuleSet {
         // A file that could not be read may hold the rule that a line of another is about.
         let is_known = |id: &str| !is_whole || broken.contains(id);
         let mut switched_off = Vec::new();
-        errors.extend(apply(overrides, &mut rules, &mut switched_off, is_known));
+        errors.extend(overrides::apply(changes, &mut rules, &mut switched_off, is_known));
         errors.extend(enforce::apply(enforcements, &mut rules, &switched_off, is_known));
         errors.extend(rules.iter().filter_map(trusts_a_sample));
         rules.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
@@ -190,67 +190,6 @@ fn trusts_a_sample(rule: &Rule) -> Option<RuleError> {
              action = \"label\"",
         )
     })
-}
-
-/// Applies the overrides. Those that switch a rule off are told, with their places. `is_known`
-/// says of an id that no rule has whether it is one all the same: of a rule that is wrong, or of
-/// one in a file that could not be read.
-fn apply(
-    overrides: Vec<Override>,
-    rules: &mut Vec<Rule>,
-    switched_off: &mut Vec<(String, RuleError)>,
-    is_known: impl Fn(&str) -> bool,
-) -> Vec<RuleError> {
-    let mut errors = Vec::new();
-    let mut seen: HashMap<String, RuleError> = HashMap::new();
-    for changes in overrides {
-        let wrong = |key: &str, message: String| RuleError {
-            rule: Some(changes.id.clone()),
-            key: Some(format!("override.{key}")),
-            message,
-            ..changes.place.clone()
-        };
-        if let Some(first) = seen.get(&changes.id) {
-            let (file, line) = (&first.file, first.line.unwrap_or(1));
-            errors.push(wrong(
-                "id",
-                format!(
-                    "a second override of one rule; the first is {file}:{line}, put both into one"
-                ),
-            ));
-            continue;
-        }
-        seen.insert(changes.id.clone(), changes.place.clone());
-        let Some(at) = rules.iter().position(|rule| rule.id == changes.id) else {
-            if !is_known(&changes.id) {
-                let ids: Vec<_> = rules.iter().map(|rule| rule.id.as_str()).collect();
-                let hint = nearest(&changes.id, &ids)
-                    .map_or(".".to_owned(), |meant| format!("; did you mean `{meant}`?"));
-                errors.push(wrong(
-                    "id",
-                    format!(
-                        "there is no rule of this id{hint} An override changes a rule that stands \
-                         in any file of the same folder"
-                    ),
-                ));
-            }
-            continue;
-        };
-        if changes.enabled == Some(false) {
-            rules.remove(at);
-            switched_off.push((changes.id, changes.place));
-            continue;
-        }
-        let rule = &mut rules[at];
-        rule.mode = changes.mode.unwrap_or(rule.mode);
-        rule.action = changes.action.unwrap_or(rule.action);
-        rule.expires = changes.expires.or(rule.expires);
-        if let Some(apps) = &changes.apps {
-            rule.apps.clone_from(apps);
-        }
-        errors.extend(rule.check().into_iter().map(|(_, message)| wrong("action", message)));
-    }
-    errors
 }
 
 fn hash(sources: &Sources) -> String {

@@ -6,15 +6,15 @@ use super::enforce::{self, Enforcement};
 use super::error::{RuleError, all};
 use super::example::{canaries, read_example};
 use super::field::Field;
-use super::keys::{ExampleKey, FileKey, OverrideKey, RuleKey, names};
+use super::keys::{ExampleKey, FileKey, RuleKey, names};
 use super::operator;
+use super::overrides::{self, Override};
 use super::own_hosts::OwnHosts;
 use super::rule::{Action, AppGlob, Block, Mode, Rule};
 use super::spelling::{nearest, quoted};
 use super::toml::{Node, Pair, collect, parse, unknown_key};
 use super::value::Lists;
 use crate::report::Reason;
-use jiff::civil::Date;
 
 /// What one file says, and what is wrong with the rest of it.
 #[derive(Debug, Default)]
@@ -26,19 +26,6 @@ pub struct Read {
     pub errors: Vec<RuleError>,
     /// Whether its grammar was right; if not, it may have rules that nobody knows of.
     pub is_whole: bool,
-}
-
-/// A site's change to a rule that stands elsewhere.
-#[derive(Debug)]
-pub struct Override {
-    pub id: String,
-    pub enabled: Option<bool>,
-    pub mode: Option<Mode>,
-    pub action: Option<Action>,
-    pub apps: Option<Vec<AppGlob>>,
-    pub expires: Option<Date>,
-    /// Where it stands, should its target not exist.
-    pub place: RuleError,
 }
 
 /// Reads one file. `lists` finds the text of a list file that stands beside it.
@@ -98,7 +85,7 @@ fn read_file_key(
         }
         FileKey::Override => {
             collect(pair, "override", |node| {
-                read.overrides.push(read_override(node)?);
+                read.overrides.push(overrides::read(node)?);
                 Ok(())
             })?;
         }
@@ -347,64 +334,8 @@ fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, 
     }
 }
 
-fn read_override(node: &Node<'_>) -> Result<Override, Vec<RuleError>> {
-    let mut changes = Override {
-        id: String::new(),
-        enabled: None,
-        mode: None,
-        action: None,
-        apps: None,
-        expires: None,
-        place: node.error(""),
-    };
-    let pairs = node.pairs()?;
-    let id = pairs.iter().find(|pair| pair.key == OverrideKey::Id.name());
-    let mut errors = Vec::new();
-    match id {
-        Some(pair) => changes.place = pair.value.error(""),
-        None => errors.push(
-            node.error("`id` is missing: the id of the rule to change")
-                .under(|| "override.id".to_owned()),
-        ),
-    }
-    for pair in &pairs {
-        let mistakes = read_override_key(pair, &mut changes).err().into_iter().flatten();
-        errors.extend(mistakes.map(|error| error.under(|| format!("override.{}", pair.key))));
-    }
-    if errors.is_empty() {
-        return Ok(changes);
-    }
-    let named = (!changes.id.is_empty()).then_some(changes.id);
-    Err(errors.into_iter().map(|error| RuleError { rule: named.clone(), ..error }).collect())
-}
-
-fn read_override_key(pair: &Pair<'_>, changes: &mut Override) -> Result<(), Vec<RuleError>> {
-    let value = &pair.value;
-    let Some(key) = OverrideKey::from_name(pair.key) else {
-        let elsewhere = RuleKey::from_name(pair.key).map(|_| {
-            format!(
-                "`{}` cannot be overridden, only {}; for more copy the rule under an id of your \
-                 own and switch this one off",
-                pair.key,
-                names(&OverrideKey::ALL[1..], OverrideKey::name).join(", ")
-            )
-        });
-        let known = names(OverrideKey::ALL, OverrideKey::name);
-        return Err(unknown_key(pair, &known, elsewhere).into());
-    };
-    match key {
-        OverrideKey::Id => changes.id = rule_id(value, "id")?,
-        OverrideKey::Enabled => changes.enabled = Some(value.bool()?),
-        OverrideKey::Mode => changes.mode = Some(read_mode(value)?),
-        OverrideKey::Action => changes.action = Some(read_action(value)?),
-        OverrideKey::Apps => changes.apps = Some(read_apps(value)?),
-        OverrideKey::Expires => changes.expires = Some(value.date()?),
-    }
-    Ok(())
-}
-
 /// An id or a tag: what a metric label and a web address can hold.
-fn rule_id(value: &Node<'_>, what: &str) -> Result<String, RuleError> {
+pub fn rule_id(value: &Node<'_>, what: &str) -> Result<String, RuleError> {
     let text = value.string()?;
     let is_id = (1..=MAX_ID).contains(&text.len())
         && text
@@ -432,11 +363,11 @@ fn read_canary_names(value: &Node<'_>) -> Result<Vec<String>, Vec<RuleError>> {
     }))
 }
 
-fn read_action(value: &Node<'_>) -> Result<Action, RuleError> {
+pub fn read_action(value: &Node<'_>) -> Result<Action, RuleError> {
     one_of(value, "action", Action::ALL, Action::name)
 }
 
-fn read_mode(value: &Node<'_>) -> Result<Mode, RuleError> {
+pub fn read_mode(value: &Node<'_>) -> Result<Mode, RuleError> {
     one_of(value, "mode", Mode::ALL, Mode::name)
 }
 

@@ -26,6 +26,7 @@ mod file;
 mod index;
 mod keys;
 mod operator;
+mod overrides;
 mod own_hosts;
 mod permission;
 mod rule;
