@@ -2,7 +2,7 @@
 //!
 //! In: a [`Subject`] and a [`RuleSet`]. Out: a [`Verdict`]: clean or filtered, by which rule, with
 //! which labels. Rules are data, under `filters/`; this module knows how they are written
-//! (`file`), what they may ask (`field`, `operator`), how it is answered (`condition`), how they
+//! (`file`, told to editors by `schema`), what they may ask (`field`, `operator`), how it is answered (`condition`), how they
 //! are put together (`compile`), found (`index`) and explained (`explain`). What a site says of its
 //! hosts, and of rules on trial, stands in `own_hosts` and `enforce`; what a policy says of the
 //! violation in `permission`.

@@ -93,7 +93,15 @@ fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> O
 #[test]
 fn operators_ask_what_they_say() {
     const PAGE: (&str, &str) = ("document", "https://shop.example/cart/1");
-    let rows: [(&str, Fields, bool); 29] = [
+    let rows: [(&str, Fields, bool); 32] = [
+        // Hosts are read as a URL's are: their case and a last dot make no difference.
+        ("blocked_host = { is = \"WWW.A.Test.\" }", &[("blocked", "https://a.test/")], true),
+        (
+            "blocked_host = { under = \"M\u{fc}ller.test\" }",
+            &[("blocked", "https://a.xn--mller-kva.test/")],
+            true,
+        ),
+        ("browser = { exists = true }", &[("blocked", "eval")], true),
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://www.a.test/")], true),
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://b.a.test/")], false),
         (
