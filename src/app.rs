@@ -148,8 +148,9 @@ pub fn stages(settings: &Settings) -> Result<Stages, AppError> {
         .map_err(|error| AppError::Wrong(error.to_string()))
 }
 
+/// Whoever starts the edge sees where the rules are wrong.
 fn wrong_rules(error: &LoadError) -> AppError {
-    AppError::Wrong(error.to_string())
+    AppError::Wrong(error.told())
 }
 
 /// What a process is told from outside.

@@ -7,7 +7,7 @@
 use crate::decode::{Entry, Scratch, decode};
 use crate::filter::{
     Action, Canary, Condition, Example, Field, OwnHosts, Rule, RuleError, RuleSet, Sources,
-    Subject, canaries,
+    Subject, canaries, in_order,
 };
 use crate::pipeline::Stages;
 use crate::report::Delivery;
@@ -17,13 +17,14 @@ use jiff::Timestamp;
 ///
 /// # Errors
 ///
-/// Every mistake that was found, in the order of the files.
+/// Every mistake that was found, in the order of files and lines.
 pub fn prove(sources: &Sources, stages: &Stages) -> Result<RuleSet, Vec<RuleError>> {
     // Examples are written for what is kept by default, whatever a site keeps.
     let stages = &stages.as_shipped();
-    let rules = RuleSet::compile(sources)?;
     let canaries = canaries()?;
-    let mut errors = rented_own_hosts(&rules, stages);
+    // The examples of what is right are run all the same: everything is told at once.
+    let (rules, mut errors) = RuleSet::compile_what_is_right(sources);
+    errors.extend(rented_own_hosts(&rules, stages));
     for rule in rules.rules() {
         errors.extend(rule.examples.iter().filter_map(|example| {
             run_example(rule, example, stages).err().map(|message| RuleError {
@@ -39,7 +40,7 @@ pub fn prove(sources: &Sources, stages: &Stages) -> Result<RuleSet, Vec<RuleErro
             errors.extend(spared(rule, &canaries, stages).err());
         }
     }
-    if errors.is_empty() { Ok(rules) } else { Err(errors) }
+    if errors.is_empty() { Ok(rules) } else { Err(in_order(errors)) }
 }
 
 fn run_example(rule: &Rule, example: &Example, stages: &Stages) -> Result<(), String> {
@@ -73,8 +74,10 @@ fn unproven_blocks(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
     };
     let unshown = rule.any.iter().enumerate().filter(|(_, block)| !is_shown(block));
     unshown
-        .map(|(at, _)| {
-            rule.error(&format!("any[{at}]"), "no example with `match = true` shows this block")
+        .map(|(at, block)| {
+            let place = block.first().map_or(&rule.place, |condition| &condition.place);
+            let message = "no example with `match = true` shows this block";
+            rule.error_at(place, &format!("any[{at}]"), message)
         })
         .collect()
 }
@@ -84,10 +87,11 @@ fn rented_hosts(rule: &Rule, stages: &Stages) -> Vec<RuleError> {
     let conditions = rule.any.iter().flatten().chain(&rule.all);
     conditions
         .filter(|condition| condition.field == Field::BlockedHost)
-        .flat_map(Condition::parents)
-        .filter(|host| stages.is_public_suffix(host))
-        .map(|host| {
-            rule.error(
+        .flat_map(|condition| condition.parents().map(move |host| (condition, host)))
+        .filter(|(_, host)| stages.is_public_suffix(host))
+        .map(|(condition, host)| {
+            rule.error_at(
+                &condition.place,
                 "blocked_host.under",
                 format!("anybody may have a name under `{host}`; name the hosts themselves"),
             )
@@ -187,8 +191,11 @@ fn examine<T>(
     show: impl FnOnce(&Subject<'_>) -> T,
 ) -> Result<T, String> {
     let mut scratch = Scratch::default();
-    let entries = decode(body.as_bytes(), &mut scratch, 1)
-        .map_err(|error| format!("the report cannot be read: {error:?}"))?;
+    let entries = decode(body.as_bytes(), &mut scratch, 1).map_err(|_| {
+        "the report says nothing that a violation is known by: it needs a blocked-uri, \
+             effective-directive, violated-directive or document-uri"
+            .to_owned()
+    })?;
     let Some(Entry::Violation(raw)) = entries.into_iter().next() else {
         return Err("the report is no violation".to_owned());
     };

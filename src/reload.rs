@@ -4,7 +4,7 @@
 //! set, installed in one step, or none: after any mistake the old one stays, and the mistakes are
 //! told with file, line and key. It never installs a set that is not proven.
 
-use crate::filter::{RuleError, RuleSet, Sources, shipped};
+use crate::filter::{RuleError, RuleSet, Sources, counted, shipped, told};
 use crate::pipeline::Stages;
 use crate::proof::prove;
 use arc_swap::ArcSwap;
@@ -47,6 +47,16 @@ pub enum LoadError {
     NoFiles(PathBuf),
     #[error("{}", joined(.0))]
     Rules(Vec<RuleError>),
+}
+
+impl LoadError {
+    /// The same for a person at a terminal: each mistake with its line and a caret.
+    pub fn told(&self) -> String {
+        match self {
+            Self::Rules(errors) => told(errors),
+            Self::Unreadable { .. } | Self::NoFiles(_) => self.to_string(),
+        }
+    }
 }
 
 impl Reloader {
@@ -103,7 +113,7 @@ impl Reloader {
             Err(error) => {
                 self.metrics.failed.inc();
                 self.metrics.ok.set(0);
-                tracing::error!("rules not installed, the old ones stay: {error}");
+                log(&error);
                 Err(error)
             }
         }
@@ -171,6 +181,20 @@ impl Reloader {
     }
 }
 
+/// Tells why rules were not installed: a line for each mistake.
+fn log(error: &LoadError) {
+    let what = match error {
+        LoadError::Rules(errors) => {
+            for error in errors {
+                tracing::error!("{error}");
+            }
+            counted(errors.len())
+        }
+        LoadError::Unreadable { .. } | LoadError::NoFiles(_) => error.to_string(),
+    };
+    tracing::error!("rules not installed, the old ones stay: {what}");
+}
+
 /// What can be seen of a folder without reading its files: names, sizes, times.
 fn list(folder: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
@@ -226,10 +250,27 @@ fn read_folder(folder: &Path) -> Result<Sources, LoadError> {
         if is_hidden {
             continue;
         }
-        let text = std::fs::read_to_string(&path).map_err(unreadable(&path))?;
-        texts.push((path.display().to_string(), text));
+        let name = path.display().to_string();
+        match std::fs::read(&path) {
+            Ok(bytes) => {
+                let text = match String::from_utf8(bytes) {
+                    Ok(text) => text,
+                    Err(error) => {
+                        let at = error.utf8_error().valid_up_to();
+                        let text = String::from_utf8_lossy(error.as_bytes()).into_owned();
+                        sources.unreadable.push(RuleError::at(&name, &text, at, NO_UTF8));
+                        text
+                    }
+                };
+                texts.push((name, text));
+            }
+            Err(error) => {
+                let message = format!("cannot be read: {error}");
+                sources.unreadable.push(RuleError::of_file(&name, message));
+            }
+        }
     }
-    if sources.files.is_empty() {
+    if sources.files.is_empty() && sources.unreadable.is_empty() {
         return Err(LoadError::NoFiles(folder.to_owned()));
     }
     Ok(sources)
@@ -288,6 +329,7 @@ fn joined(errors: &[RuleError]) -> String {
     lines.join("\n")
 }
 
+const NO_UTF8: &str = "no UTF-8: these bytes are no text; save the file as UTF-8";
 /// How long a folder must be left alone before it is read.
 const REST: Duration = Duration::from_millis(150);
 /// How often a folder is looked at, whatever the watch says.

@@ -32,7 +32,11 @@ fn check_passes_on_the_defaults() {
 fn check_says_where_a_rule_is_wrong() {
     let folder = folder();
     let line = "blocked_host = { undr = \"ads.example\" }";
-    write(folder.path(), "filters/a.toml", &format!("{RULE_HEAD}[[rule.any]]\n{line}\n"));
+    write(
+        folder.path(),
+        "filters/a.toml",
+        &format!("{RULE_HEAD}example = []\n[[rule.any]]\n{line}\n"),
+    );
     write(folder.path(), "filters/b.toml", "format = 1\nrules = []\n");
 
     let output = run(cspipe(folder.path()).arg("check"));
@@ -40,9 +44,9 @@ fn check_says_where_a_rule_is_wrong() {
     let (out, errors) = texts(output);
     assert_eq!(out, "");
     let lines: Vec<&str> = errors.lines().collect();
-    let first = "filters/a.toml:10:18: rule `site-noise`: key `any.blocked_host`: ";
+    let first = "filters/a.toml:11:18: rule `site-noise`: key `any.blocked_host`: ";
     assert!(lines[0].starts_with(first) && lines[0].contains("undr"), "{errors}");
-    assert_eq!(lines[1..3], ["   |", &*format!("10 | {line}")]);
+    assert_eq!(lines[1..3], ["   |", &*format!("11 | {line}")]);
     assert_eq!(lines[3], format!("   | {}^", " ".repeat(17)));
     assert!(lines[4].starts_with("filters/b.toml:2:1: key `rules`: unknown key"), "{errors}");
     assert_eq!(lines[5..], ["  |", "2 | rules = []", "  | ^", "2 mistakes in the rules"]);
@@ -55,7 +59,7 @@ fn check_says_where_a_rule_is_wrong() {
         panic!("{told}");
     };
     assert_eq!(first["file"], "filters/a.toml");
-    assert_eq!((&first["line"], &first["column"]), (&10.into(), &18.into()));
+    assert_eq!((&first["line"], &first["column"]), (&11.into(), &18.into()));
     assert_eq!((&first["rule"], &first["key"]), (&"site-noise".into(), &"any.blocked_host".into()));
     assert!(lines[0].ends_with(first["message"].as_str().expect("text")));
     assert_eq!((&second["line"], &second["rule"]), (&2.into(), &Value::Null));

@@ -337,7 +337,7 @@ static SITE_RULES: LazyLock<filter::RuleSet> = LazyLock::new(|| {
         text.push_str(&format!(
             "[[rule]]\nid = \"r{at}\"\ntitle = \"t\"\nreason = \"site\"\naction = \"label\"\n\
              tags = [\"t\"]\nevidence = [\"seen\"]\n{condition}\n[[rule.example]]\nmatch = true\n\
-             report = {{}}\n[[rule.example]]\nmatch = false\nwhy = \"x\"\nreport = {{}}\n"
+             report = {{ blocked-uri = \"inline\" }}\n[[rule.example]]\nmatch = false\nwhy = \"x\"\nreport = {{ blocked-uri = \"inline\" }}\n"
         ));
     }
     let sources =

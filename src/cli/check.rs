@@ -4,7 +4,7 @@ use super::since::Since;
 use super::{Format, Ground, StoreArgs, print_json, today, wrong};
 use clap::Args;
 use cspipe::app;
-use cspipe::filter::{Mode, Rule, RuleError, RuleSet};
+use cspipe::filter::{Mode, Rule, RuleError, RuleSet, told};
 use cspipe::reload::{self, LoadError};
 use cspipe::replay::{Hits, Seen};
 use cspipe::store::{OpenError, Reader};
@@ -63,7 +63,7 @@ pub fn run(arguments: &CheckArgs) -> ExitCode {
         }
         Err(LoadError::Rules(errors)) => {
             match arguments.format {
-                Format::Text => print_errors(&errors),
+                Format::Text => eprintln!("{}", told(&errors)),
                 Format::Json => print_json(&json!({
                     "ok": false,
                     "errors": errors.iter().map(error_json).collect::<Vec<_>>(),
@@ -86,18 +86,6 @@ fn look_for_use(ground: &Ground, since: &Since) -> Use {
         Ok((seen, hits)) => Use::Counted { seen, hits },
         Err(error) => Use::Unreadable(error.to_string()),
     }
-}
-
-/// Says each mistake with the line that it stands in.
-pub fn print_errors(errors: &[RuleError]) {
-    for error in errors {
-        eprintln!("{error}");
-        if let Some(excerpt) = error.excerpt() {
-            eprintln!("{excerpt}");
-        }
-    }
-    let count = errors.len();
-    eprintln!("{count} {} in the rules", if count == 1 { "mistake" } else { "mistakes" });
 }
 
 fn summary(rules: &RuleSet, used: &Use, since: &Since) -> String {

@@ -158,7 +158,7 @@ impl Ground {
         let settings = arguments.load().map_err(|error| wrong(&error))?;
         let stages = app::stages(&settings).map_err(|error| wrong(&error))?;
         let rules = reload::load(settings.filters_folder().as_deref(), &stages)
-            .map_err(|error| wrong(&error))?;
+            .map_err(|error| wrong(&error.told()))?;
         Ok(Self { settings, stages, rules })
     }
 

@@ -1,67 +1,11 @@
-//! The keys of a violation report, in every spelling that has been seen.
-//!
-//! Hyphens are CSP3's for `report-uri` (section 5.3), camel case is the Reporting API's
-//! (section 5.2); `document-url` is WebKit's before 2012, underscores come from proxies that
-//! serialize reports anew, `URI` for `URL` from collectors that forward them.
+//! Fills a violation report from its keys, in every spelling that has been seen.
 
 use super::scalar;
+pub use crate::report::ReportKey as Key;
 use crate::report::{RawReport, Repairs};
 use simd_json::prelude::TypedScalarValue;
 use simd_json::tape::{Object, Value};
 use std::borrow::Cow;
-
-/// A key of a violation report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    DocumentUri,
-    Referrer,
-    BlockedUri,
-    ViolatedDirective,
-    EffectiveDirective,
-    OriginalPolicy,
-    Disposition,
-    StatusCode,
-    ScriptSample,
-    SourceFile,
-    LineNumber,
-    ColumnNumber,
-    /// Firefox 5 to 13.
-    Request,
-}
-
-impl Key {
-    pub fn from_name(name: &str) -> Option<Self> {
-        Some(match name {
-            "document-uri" | "documentURL" | "document-url" | "document_uri" | "document_url"
-            | "documentURI" => Self::DocumentUri,
-            "referrer" => Self::Referrer,
-            "blocked-uri" | "blockedURL" | "blocked-url" | "blocked_uri" | "blocked_url"
-            | "blockedURI" => Self::BlockedUri,
-            "violated-directive" | "violatedDirective" | "violated_directive" => {
-                Self::ViolatedDirective
-            }
-            "effective-directive" | "effectiveDirective" | "effective_directive" => {
-                Self::EffectiveDirective
-            }
-            "original-policy" | "originalPolicy" | "original_policy" => Self::OriginalPolicy,
-            "disposition" => Self::Disposition,
-            "status-code" | "statusCode" | "status_code" => Self::StatusCode,
-            "script-sample" | "sample" | "scriptSample" | "script_sample" => Self::ScriptSample,
-            "source-file" | "sourceFile" | "source_file" => Self::SourceFile,
-            "line-number" | "lineNumber" | "line_number" => Self::LineNumber,
-            "column-number" | "columnNumber" | "column_number" => Self::ColumnNumber,
-            "request" => Self::Request,
-            _ => return None,
-        })
-    }
-
-    /// Whether the key alone makes an object without an envelope a violation report.
-    ///
-    /// `referrer`, `disposition` or `sample` stand in other reports too.
-    pub const fn is_telling(self) -> bool {
-        matches!(self, Self::BlockedUri | Self::ViolatedDirective | Self::EffectiveDirective)
-    }
-}
 
 /// Fills a report from the object that holds its keys. Of a key that comes twice the last value
 /// counts, as in every JSON parser of the browsers; `null` and unknown keys are skipped.

@@ -1,16 +1,18 @@
 //! Files → one rule set, whole or not at all.
 
 use super::enforce;
-use super::error::RuleError;
+use super::error::{RuleError, in_order};
 use super::field::{Field, Subject};
-use super::file::{self, Override};
+use super::file;
 use super::index::Index;
+use super::overrides;
 use super::own_hosts::OwnHosts;
 use super::rule::{Action, AppGlob, Mode, Rule};
+use super::value::Lists;
 use crate::report::{Facts, Violation};
 use jiff::civil::Date;
 use sha2::{Digest, Sha256};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The texts that a rule set is made of.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +23,8 @@ pub struct Sources {
     pub files: Vec<(String, String)>,
     /// Names and texts of everything else: list files.
     pub lists: Vec<(String, String)>,
+    /// What could not be read, and why.
+    pub unreadable: Vec<RuleError>,
 }
 
 /// Rules in the order in which they decide, and the way to find them.
@@ -48,45 +52,50 @@ impl RuleSet {
     ///
     /// # Errors
     ///
-    /// Every mistake that was found. There is no rule set then.
+    /// Every mistake that was found, in the order of files and lines. There is no rule set then.
     pub fn compile(sources: &Sources) -> Result<Self, Vec<RuleError>> {
+        let (rules, errors) = Self::compile_what_is_right(sources);
+        if errors.is_empty() { Ok(rules) } else { Err(in_order(errors)) }
+    }
+
+    /// The rules that are right, and what is wrong with the others. Only without a mistake may
+    /// such a set judge; it is for finding all that is wrong at once.
+    pub fn compile_what_is_right(sources: &Sources) -> (Self, Vec<RuleError>) {
         let mut rules: Vec<Rule> = Vec::new();
-        let mut overrides = Vec::new();
+        let mut changes = Vec::new();
         let mut enforcements = Vec::new();
         let mut own_hosts = OwnHosts::default();
-        let mut errors = Vec::new();
+        let mut errors = sources.unreadable.clone();
+        let mut is_whole = errors.is_empty();
         for (name, text) in &sources.files {
-            let lists = |list: &str| find_list(sources, name, list);
-            match file::read(name, text, &lists) {
-                Ok(read) => {
-                    rules.extend(read.rules);
-                    overrides.extend(read.overrides);
-                    enforcements.extend(read.enforcements);
-                    errors.extend(own_hosts.add(read.own_hosts));
-                }
-                Err(mistakes) => errors.extend(mistakes),
-            }
+            let lists = ListFiles::beside(name, sources);
+            let find = |list: &str| lists.find(list);
+            let read = file::read(name, text, &Lists { find: &find, names: &lists.names() });
+            rules.extend(read.rules);
+            changes.extend(read.overrides);
+            enforcements.extend(read.enforcements);
+            errors.extend(own_hosts.add(read.own_hosts));
+            errors.extend(read.errors);
+            is_whole &= read.is_whole;
         }
-        // A file that could not be read may hold the rule that a line of another is about.
-        let is_whole = errors.is_empty();
         errors.extend(duplicates(&rules));
+        let broken: HashSet<String> =
+            errors.iter().filter_map(|error| error.rule.clone()).collect();
+        // A file that could not be read may hold the rule that a line of another is about.
+        let is_known = |id: &str| !is_whole || broken.contains(id);
         let mut switched_off = Vec::new();
-        errors.extend(apply(overrides, &mut rules, &mut switched_off));
-        if is_whole {
-            errors.extend(enforce::apply(enforcements, &mut rules, &switched_off));
-        }
+        errors.extend(overrides::apply(changes, &mut rules, &mut switched_off, is_known));
+        errors.extend(enforce::apply(enforcements, &mut rules, &switched_off, is_known));
         errors.extend(rules.iter().filter_map(trusts_a_sample));
-        if !errors.is_empty() {
-            return Err(errors);
-        }
         rules.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
-        Ok(Self {
+        let set = Self {
             index: Index::build(&rules),
             rules,
             own_hosts,
             hash: hash(sources),
             origin: sources.origin.clone(),
-        })
+        };
+        (set, errors)
     }
 
     /// All rules, in order.
@@ -125,18 +134,36 @@ impl RuleSet {
     }
 }
 
-/// List files stand beside the rule file that names them.
-fn find_list(sources: &Sources, rule_file: &str, list: &str) -> Option<(String, String)> {
-    let folder = rule_file.rsplit_once('/').map_or("", |(folder, _)| folder);
-    let beside = if folder.is_empty() { list.to_owned() } else { format!("{folder}/{list}") };
-    sources.lists.iter().find(|(name, _)| *name == beside).cloned()
+/// The list files of one rule file: those that stand beside it.
+struct ListFiles<'s> {
+    /// Their full names begin with it.
+    folder: String,
+    all: &'s [(String, String)],
+}
+
+impl<'s> ListFiles<'s> {
+    fn beside(rule_file: &str, sources: &'s Sources) -> Self {
+        let folder = rule_file.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let folder = if folder.is_empty() { String::new() } else { format!("{folder}/") };
+        Self { folder, all: &sources.lists }
+    }
+
+    fn find(&self, list: &str) -> Option<(String, String)> {
+        let beside = format!("{}{list}", self.folder);
+        self.all.iter().find(|(name, _)| *name == beside).cloned()
+    }
+
+    fn names(&self) -> Vec<&'s str> {
+        let beside = |name: &'s str| name.strip_prefix(&self.folder).filter(|n| !n.contains('/'));
+        self.all.iter().filter_map(|(name, _)| beside(name)).collect()
+    }
 }
 
 fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
     let mut seen: HashMap<&str, &Rule> = HashMap::new();
     let mut errors = Vec::new();
     for rule in rules {
-        if let Some(first) = seen.insert(&rule.id, rule) {
+        if let Some(first) = seen.get(rule.id.as_str()) {
             errors.push(rule.error(
                 "id",
                 format!(
@@ -144,6 +171,8 @@ fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
                     first.file, first.line
                 ),
             ));
+        } else {
+            seen.insert(&rule.id, rule);
         }
     }
     errors
@@ -151,73 +180,16 @@ fn duplicates(rules: &[Rule]) -> Vec<RuleError> {
 
 /// A sample is text of the attacker's choice: a rule that filters by it is a way to hide.
 fn trusts_a_sample(rule: &Rule) -> Option<RuleError> {
-    let mut asked = rule.any.iter().flatten().chain(&rule.all).map(|condition| condition.field);
-    let trusts = rule.action == Action::Filter && asked.any(|field| field == Field::Sample);
-    trusts.then(|| {
-        rule.error(
+    let mut asked = rule.any.iter().flatten().chain(&rule.all);
+    let sample = asked.find(|condition| condition.field == Field::Sample)?;
+    (rule.action == Action::Filter).then(|| {
+        rule.error_at(
+            &sample.place,
             "sample",
             "a rule that filters may not go by the sample, which an attacker writes; use \
              action = \"label\"",
         )
     })
-}
-
-/// Applies the overrides. Those that switch a rule off are told, with their places.
-fn apply(
-    overrides: Vec<Override>,
-    rules: &mut Vec<Rule>,
-    switched_off: &mut Vec<(String, RuleError)>,
-) -> Vec<RuleError> {
-    let mut errors = Vec::new();
-    let mut seen: Vec<String> = Vec::new();
-    for changes in overrides {
-        let Some(at) = rules.iter().position(|rule| rule.id == changes.id) else {
-            let message = if seen.contains(&changes.id) {
-                "the rule was switched off by another override"
-            } else {
-                "there is no rule of this id; an override changes a rule that stands in another \
-                 file of the same folder"
-            };
-            errors.push(RuleError {
-                rule: Some(changes.id),
-                key: Some("override.id".to_owned()),
-                message: message.to_owned(),
-                ..changes.place
-            });
-            continue;
-        };
-        if seen.contains(&changes.id) {
-            errors.push(RuleError {
-                rule: Some(changes.id),
-                key: Some("override.id".to_owned()),
-                message: "a second override of one rule".to_owned(),
-                ..changes.place
-            });
-            continue;
-        }
-        seen.push(changes.id.clone());
-        if changes.enabled == Some(false) {
-            rules.remove(at);
-            switched_off.push((changes.id, changes.place));
-            continue;
-        }
-        let rule = &mut rules[at];
-        rule.mode = changes.mode.unwrap_or(rule.mode);
-        rule.action = changes.action.unwrap_or(rule.action);
-        rule.expires = changes.expires.or(rule.expires);
-        if let Some(apps) = changes.apps {
-            rule.apps = apps;
-        }
-        if let Err(message) = rule.check() {
-            errors.push(RuleError {
-                rule: Some(changes.id),
-                key: Some("override.action".to_owned()),
-                message,
-                ..changes.place
-            });
-        }
-    }
-    errors
 }
 
 fn hash(sources: &Sources) -> String {

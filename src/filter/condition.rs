@@ -1,5 +1,6 @@
 //! One question about one field.
 
+use super::error::RuleError;
 use super::field::{Field, FieldKind, Subject};
 use super::permission::permitted;
 use crate::policy::Policy;
@@ -18,6 +19,8 @@ pub struct Condition {
     pub test: Test,
     /// As it stands in the file, for explanations.
     pub written: String,
+    /// Where it stands, should it turn out wrong.
+    pub place: Box<RuleError>,
 }
 
 /// What is asked.

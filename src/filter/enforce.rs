@@ -3,9 +3,10 @@
 //! In: `[enforce]` of the rule files, a rule's id with apps. Out: the rule knows for which apps it
 //! decides; for every other it goes on observing. A line without effect is a mistake.
 
-use super::error::RuleError;
+use super::error::{RuleError, all};
 use super::file::read_apps;
 use super::rule::{AppGlob, Mode, Rule};
+use super::spelling::nearest;
 use super::toml::Node;
 
 /// One line of `[enforce]`.
@@ -17,38 +18,34 @@ pub struct Enforcement {
     place: RuleError,
 }
 
-/// Reads `[enforce]`, and goes on after a mistake.
-pub fn read(value: &Node<'_>, errors: &mut Vec<RuleError>) -> Vec<Enforcement> {
-    let pairs = value.pairs().unwrap_or_else(|error| {
-        errors.push(error);
-        Vec::new()
-    });
-    let mut lines = Vec::new();
-    for pair in pairs {
-        match read_apps(&pair.value) {
-            Ok(apps) => lines.push(Enforcement {
-                id: pair.key.to_owned(),
-                apps,
-                place: pair.value.error_at(pair.key_start, ""),
-            }),
-            Err(error) => errors.push(RuleError { key: Some(key(pair.key)), ..error }),
-        }
-    }
-    lines
+/// Reads `[enforce]`.
+pub fn read(value: &Node<'_>) -> Result<Vec<Enforcement>, Vec<RuleError>> {
+    let pairs = value.pairs()?;
+    all(pairs.iter().map(|pair| {
+        let apps = read_apps(&pair.value).map_err(|errors| {
+            let named = errors.into_iter().map(|error| error.under(|| key(pair.key)));
+            named.collect::<Vec<_>>()
+        })?;
+        let place = pair.value.error_at(pair.key_start, "");
+        Ok::<_, Vec<RuleError>>(Enforcement { id: pair.key.to_owned(), apps, place })
+    }))
 }
 
 /// Tells the rules, after all overrides. `switched_off` are the rules that these removed, and
-/// where.
+/// where; `is_known` says of an id that no rule has whether it is one that could not be read.
 pub fn apply(
     lines: Vec<Enforcement>,
     rules: &mut [Rule],
     switched_off: &[(String, RuleError)],
+    is_known: impl Fn(&str) -> bool,
 ) -> Vec<RuleError> {
     let mut errors = Vec::new();
     let mut seen: Vec<(String, RuleError)> = Vec::new();
     for line in lines {
         match effect(&line, rules, switched_off, &seen) {
-            Ok(at) => rules[at].enforced_for = line.apps,
+            Ok(Some(at)) => rules[at].enforced_for = line.apps,
+            Ok(None) if is_known(&line.id) => {}
+            Ok(None) => errors.push(no_rule(&line, rules)),
             Err(message) => errors.push(RuleError {
                 rule: Some(line.id.clone()),
                 key: Some(key(&line.id)),
@@ -61,13 +58,13 @@ pub fn apply(
     errors
 }
 
-/// The place of the rule that the line changes, or why it changes none.
+/// The place of the rule that the line changes, if there is one, or why it changes none.
 fn effect(
     line: &Enforcement,
     rules: &[Rule],
     switched_off: &[(String, RuleError)],
     seen: &[(String, RuleError)],
-) -> Result<usize, String> {
+) -> Result<Option<usize>, String> {
     let place_in = |places: &[(String, RuleError)]| {
         let (_, place) = places.iter().find(|(id, _)| *id == line.id)?;
         Some(format!("{}:{}", place.file, place.line.unwrap_or(1)))
@@ -79,7 +76,7 @@ fn effect(
         return Err(format!("the rule was switched off by the override in {place}"));
     }
     let Some(at) = rules.iter().position(|rule| rule.id == line.id) else {
-        return Err(format!("there is no rule of this id; {}", on_trial(rules)));
+        return Ok(None);
     };
     let rule = &rules[at];
     if rule.mode == Mode::Enforce {
@@ -95,7 +92,19 @@ fn effect(
             let apps: Vec<_> = rule.apps.iter().map(ToString::to_string).collect();
             Err(format!("the rule is not meant for `{app}`, only for {}", apps.join(", ")))
         }
-        None => Ok(at),
+        None => Ok(Some(at)),
+    }
+}
+
+fn no_rule(line: &Enforcement, rules: &[Rule]) -> RuleError {
+    let ids: Vec<_> = rules.iter().map(|rule| rule.id.as_str()).collect();
+    let hint =
+        nearest(&line.id, &ids).map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+    RuleError {
+        rule: Some(line.id.clone()),
+        key: Some(key(&line.id)),
+        message: format!("there is no rule of this id{hint}; {}", on_trial(rules)),
+        ..line.place.clone()
     }
 }
 

@@ -3,7 +3,7 @@
 use super::own_hosts::OwnHosts;
 use crate::policy::Directive;
 use crate::report::{
-    Address, Blocked, Classification, Device, Disposition, Facts, Relation, Violation, Wire,
+    Address, Agent, Blocked, Classification, Device, Disposition, Facts, Relation, Violation, Wire,
 };
 
 /// What a rule set judges.
@@ -77,6 +77,8 @@ pub enum ClosedSet {
     Device,
     Wire,
     BlockedKeyword,
+    Browser,
+    System,
 }
 
 fields! {
@@ -103,8 +105,8 @@ fields! {
     AppName = "app_name": FieldKind::Keyword,
     Environment = "environment": FieldKind::Keyword,
     Release = "release": FieldKind::Keyword,
-    Browser = "browser": FieldKind::Keyword,
-    Os = "os": FieldKind::Keyword,
+    Browser = "browser": FieldKind::Closed(ClosedSet::Browser),
+    Os = "os": FieldKind::Closed(ClosedSet::System),
     BrowserMajor = "browser_major": FieldKind::Number,
     PageStatus = "page_status": FieldKind::Number,
     LineNumber = "line_number": FieldKind::Number,
@@ -222,6 +224,20 @@ impl Field {
 }
 
 impl ClosedSet {
+    /// Whether a word of it is said by so many violations that it tells nothing.
+    pub const fn is_coarse(self) -> bool {
+        match self {
+            Self::Classification
+            | Self::Directive
+            | Self::Relation
+            | Self::Disposition
+            | Self::Device
+            | Self::Wire
+            | Self::BlockedKeyword => true,
+            Self::Browser | Self::System => false,
+        }
+    }
+
     /// The words of the set.
     pub fn names(self) -> Vec<&'static str> {
         match self {
@@ -231,6 +247,8 @@ impl ClosedSet {
             Self::Disposition => Disposition::ALL.iter().map(|one| one.name()).collect(),
             Self::Device => Device::ALL.iter().map(|one| one.name()).collect(),
             Self::Wire => Wire::ALL.iter().map(|one| one.name()).collect(),
+            Self::Browser => Agent::BROWSERS.to_vec(),
+            Self::System => Agent::SYSTEMS.to_vec(),
             Self::BlockedKeyword => {
                 vec![
                     "inline",

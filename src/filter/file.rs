@@ -1,87 +1,108 @@
 //! Rule files as people write them.
 
 use super::condition::Test;
+use super::contradiction;
 use super::enforce::{self, Enforcement};
-use super::error::RuleError;
+use super::error::{RuleError, all};
 use super::example::{canaries, read_example};
-use super::operator::{self, Lists};
+use super::field::Field;
+use super::keys::{ExampleKey, FileKey, RuleKey, names};
+use super::operator;
+use super::overrides::{self, Override};
 use super::own_hosts::OwnHosts;
 use super::rule::{Action, AppGlob, Block, Mode, Rule};
+use super::spelling::{nearest, quoted};
 use super::toml::{Node, Pair, collect, parse, unknown_key};
+use super::value::Lists;
 use crate::report::Reason;
-use jiff::civil::Date;
 
-/// What one file says.
+/// What one file says, and what is wrong with the rest of it.
 #[derive(Debug, Default)]
-pub struct RuleFile {
+pub struct Read {
     pub rules: Vec<Rule>,
     pub overrides: Vec<Override>,
     pub own_hosts: OwnHosts,
     pub enforcements: Vec<Enforcement>,
-}
-
-/// A site's change to a rule that stands elsewhere.
-#[derive(Debug)]
-pub struct Override {
-    pub id: String,
-    pub enabled: Option<bool>,
-    pub mode: Option<Mode>,
-    pub action: Option<Action>,
-    pub apps: Option<Vec<AppGlob>>,
-    pub expires: Option<Date>,
-    /// Where it stands, should its target not exist.
-    pub place: RuleError,
+    pub errors: Vec<RuleError>,
+    /// Whether its grammar was right; if not, it may have rules that nobody knows of.
+    pub is_whole: bool,
 }
 
 /// Reads one file. `lists` finds the text of a list file that stands beside it.
-pub fn read(file: &str, text: &str, lists: &Lists<'_>) -> Result<RuleFile, Vec<RuleError>> {
-    parse(file, text, |root| {
-        let mut rule_file = RuleFile::default();
+pub fn read(file: &str, text: &str, lists: &Lists<'_>) -> Read {
+    let mut read = Read::default();
+    let result = parse(file, text, |root| {
+        read.is_whole = true;
+        let pairs = root.pairs()?;
         let mut errors = Vec::new();
-        let mut has_format = false;
-        for pair in root.pairs().map_err(|error| vec![error])? {
-            match pair.key {
-                "format" => {
-                    has_format = true;
-                    match pair.value.integer() {
-                        Ok(FORMAT) => {}
-                        Ok(other) => errors.push(pair.value.error(format!(
-                            "format {other} is not known; this program reads format {FORMAT}"
-                        ))),
-                        Err(error) => errors.push(error),
-                    }
-                }
-                "pack" => errors.extend(pair.value.string().err()),
-                "rule" => collect(&pair.value, &mut errors, |node| {
-                    rule_file.rules.push(read_rule(node, lists)?);
-                    Ok(())
-                }),
-                "override" => collect(&pair.value, &mut errors, |node| {
-                    rule_file.overrides.push(read_override(node)?);
-                    Ok(())
-                }),
-                "own_hosts" => rule_file.own_hosts = OwnHosts::read(&pair.value, &mut errors),
-                "enforce" => rule_file.enforcements = enforce::read(&pair.value, &mut errors),
-                _ => errors
-                    .push(unknown_key(&pair, "format, pack, rule, override, own_hosts, enforce")),
-            }
+        if !pairs.iter().any(|pair| pair.key == FileKey::Format.name()) {
+            let message = format!("`format = {FORMAT}` is missing; a rule file begins with it");
+            errors.push(RuleError::at(file, text, 0, message));
         }
-        if !has_format {
-            errors.push(RuleError::at(file, text, 0, format!("`format = {FORMAT}` is missing")));
+        for pair in &pairs {
+            let mistakes = read_file_key(pair, &mut read, lists).err().into_iter().flatten();
+            errors.extend(mistakes.map(|error| error.under(|| pair.key.to_owned())));
         }
-        if errors.is_empty() { Ok(rule_file) } else { Err(errors) }
-    })
+        if errors.is_empty() { Ok(()) } else { Err(errors) }
+    });
+    read.errors.extend(result.err().into_iter().flatten());
+    read
 }
 
-fn read_rule(node: &Node<'_>, lists: &Lists<'_>) -> Result<Rule, RuleError> {
-    let pairs = node.pairs()?;
-    let id = match pairs.iter().find(|pair| pair.key == "id") {
-        Some(pair) => rule_id(&pair.value)?,
-        None => return Err(node.error("a rule without `id`")),
+fn read_file_key(
+    pair: &Pair<'_>,
+    read: &mut Read,
+    lists: &Lists<'_>,
+) -> Result<(), Vec<RuleError>> {
+    let value = &pair.value;
+    let Some(key) = FileKey::from_name(pair.key) else {
+        let elsewhere = if RuleKey::from_name(pair.key).is_some() {
+            Some(format!("`{}` is a key of a rule: write [[rule]] above it", pair.key))
+        } else {
+            None
+        };
+        return Err(unknown_key(pair, &names(FileKey::ALL, FileKey::name), elsewhere).into());
     };
-    read_rule_keys(node, &pairs, &id, lists).map_err(|mut error| {
-        error.rule = Some(id);
-        error
+    match key {
+        FileKey::Format => match value.integer() {
+            Ok(FORMAT) => {}
+            Ok(other) => {
+                let message =
+                    format!("format {other} is not known; this program reads format {FORMAT}");
+                return Err(value.error(message).into());
+            }
+            Err(error) => return Err(error.into()),
+        },
+        FileKey::Pack => {
+            value.string()?;
+        }
+        FileKey::Rule => {
+            collect(pair, "rule", |node| {
+                let rule = read_rule(node, lists)?;
+                read.rules.push(rule);
+                Ok(())
+            })?;
+        }
+        FileKey::Override => {
+            collect(pair, "override", |node| {
+                read.overrides.push(overrides::read(node)?);
+                Ok(())
+            })?;
+        }
+        FileKey::OwnHosts => read.own_hosts = OwnHosts::read(value)?,
+        FileKey::Enforce => read.enforcements = enforce::read(value)?,
+    }
+    Ok(())
+}
+
+fn read_rule(node: &Node<'_>, lists: &Lists<'_>) -> Result<Rule, Vec<RuleError>> {
+    let pairs = node.pairs()?;
+    let id = pairs.iter().find(|pair| pair.key == RuleKey::Id.name());
+    // What is wrong with the id itself is told with the other keys.
+    let name = id.and_then(|pair| rule_id(&pair.value, "id").ok()).unwrap_or_default();
+    read_rule_keys(node, &pairs, &name, lists).map_err(|errors| {
+        let named = (!name.is_empty()).then_some(name);
+        errors.into_iter().map(|error| RuleError { rule: named.clone(), ..error }).collect()
     })
 }
 
@@ -90,7 +111,7 @@ fn read_rule_keys(
     pairs: &[Pair<'_>],
     id: &str,
     lists: &Lists<'_>,
-) -> Result<Rule, RuleError> {
+) -> Result<Rule, Vec<RuleError>> {
     let place = node.error("");
     let mut rule = Rule {
         id: id.to_owned(),
@@ -108,25 +129,81 @@ fn read_rule_keys(
         may_match_canary: Vec::new(),
         file: node.file.to_owned(),
         line: place.line.unwrap_or(1),
+        place: Box::new(place),
         any: Vec::new(),
         all: Block::new(),
         unless: Vec::new(),
         examples: Vec::new(),
     };
-    for pair in pairs {
-        read_rule_key(pair, &mut rule, lists).map_err(|mut error| {
-            error.key.get_or_insert_with(|| pair.key.to_owned());
-            error
-        })?;
-    }
-    for key in ["title", "reason", "action"] {
-        if !pairs.iter().any(|pair| pair.key == key) {
-            return Err(node.error(format!("`{key}` is missing")));
+    let mut errors = Vec::new();
+    for key in RuleKey::ALL.iter().filter(|key| key.is_needed()) {
+        // Told with the key that was meant to be it.
+        let is_misspelled = |pair: &Pair<'_>| {
+            RuleKey::from_name(pair.key).is_none()
+                && nearest(pair.key, &names(RuleKey::ALL, RuleKey::name)) == Some(key.name())
+        };
+        if !pairs.iter().any(|pair| pair.key == key.name() || is_misspelled(pair)) {
+            errors.push(node.error(missing(*key)).under(|| key.name().to_owned()));
         }
     }
-    rule.check().map_err(|message| node.error(message))?;
-    check_gates(pairs, &rule)?;
-    Ok(rule)
+    for pair in pairs {
+        let mistakes = read_rule_key(pair, &mut rule, lists).err().into_iter().flatten();
+        errors.extend(mistakes.map(|error| error.under(|| pair.key.to_owned())));
+    }
+    // What is wrong with the rule as a whole shows only when its parts are right.
+    if errors.is_empty() {
+        errors.extend(rule.check().into_iter().map(|(key, message)| {
+            let at = pairs.iter().find(|pair| pair.key == key);
+            let place = at.map_or(node.error(""), |pair| pair.value.error_at(pair.key_start, ""));
+            place.saying(message).under(|| key.to_owned())
+        }));
+        errors.extend(check_gates(pairs, &rule).err());
+        errors.extend(contradictions(&rule));
+    }
+    if errors.is_empty() { Ok(rule) } else { Err(errors) }
+}
+
+/// Says what a key that is missing is for.
+fn missing(key: RuleKey) -> String {
+    let what = match key {
+        RuleKey::Id => "a name of its own, in lower case and with hyphens",
+        RuleKey::Title => "a few words for people",
+        RuleKey::Reason => "why it is noise; `site` for your own reasons",
+        RuleKey::Action => "keep, filter or label",
+        RuleKey::Evidence => "say where this was seen or explained",
+        RuleKey::Example => {
+            "write [[rule.example]] with a report that it must match, and with some that it must not"
+        }
+        RuleKey::Mode
+        | RuleKey::Priority
+        | RuleKey::Apps
+        | RuleKey::Tags
+        | RuleKey::Expires
+        | RuleKey::MayMatchCanary
+        | RuleKey::Any
+        | RuleKey::All
+        | RuleKey::Unless => "it may be left out",
+    };
+    let name = key.name();
+    format!("`{name}` is missing: {what}")
+}
+
+/// Blocks whose questions exclude each other, or those of `all`.
+fn contradictions(rule: &Rule) -> Vec<RuleError> {
+    let in_block = |name: &str, block: &Block, more: &Block| {
+        let conditions: Vec<_> = more.iter().chain(block).collect();
+        contradiction::find(&conditions).map(|(condition, why)| {
+            let name = format!("{name}.{}", condition.field.name());
+            condition.place.as_ref().clone().saying(why).under(|| name)
+        })
+    };
+    let of_all = in_block("all", &rule.all, &Block::new());
+    let mut errors: Vec<_> = match of_all {
+        Some(error) => vec![error],
+        None => rule.any.iter().filter_map(|block| in_block("any", block, &rule.all)).collect(),
+    };
+    errors.extend(rule.unless.iter().filter_map(|block| in_block("unless", block, &Block::new())));
+    errors
 }
 
 /// Taking a policy apart costs more than all else that a rule can ask; each way to that question
@@ -163,96 +240,104 @@ fn needs_gate(key: &str, place: &Node<'_>) -> RuleError {
 }
 
 /// Reads one key of a rule.
-fn read_rule_key(pair: &Pair<'_>, rule: &mut Rule, lists: &Lists<'_>) -> Result<(), RuleError> {
+fn read_rule_key(
+    pair: &Pair<'_>,
+    rule: &mut Rule,
+    lists: &Lists<'_>,
+) -> Result<(), Vec<RuleError>> {
     let value = &pair.value;
-    match pair.key {
-        "id" => {}
-        "title" => rule.title = value.string()?.to_owned(),
-        "reason" => {
-            rule.reason = one_of(value, Reason::from_name, &names(Reason::ALL, Reason::name))?;
+    let Some(key) = RuleKey::from_name(pair.key) else {
+        let elsewhere = if Field::from_name(pair.key).is_some() {
+            Some(format!("`{}` is a field: write it into [[rule.any]] or [rule.all]", pair.key))
+        } else if ExampleKey::from_name(pair.key).is_some() {
+            Some(format!("`{}` is a key of an example: write it into [[rule.example]]", pair.key))
+        } else {
+            None
+        };
+        return Err(unknown_key(pair, &names(RuleKey::ALL, RuleKey::name), elsewhere).into());
+    };
+    match key {
+        RuleKey::Id => {
+            rule_id(value, "id")?;
         }
-        "action" => rule.action = read_action(value)?,
-        "mode" => rule.mode = read_mode(value)?,
-        "priority" => rule.priority = value.integer()?,
-        "apps" => {
+        RuleKey::Title => rule.title = value.words()?.to_owned(),
+        RuleKey::Reason => {
+            rule.reason = one_of(value, "reason", Reason::ALL, Reason::name)?;
+        }
+        RuleKey::Action => rule.action = read_action(value)?,
+        RuleKey::Mode => rule.mode = read_mode(value)?,
+        RuleKey::Priority => rule.priority = value.integer()?,
+        RuleKey::Apps => {
             rule.apps = read_apps(value)?;
             rule.written_apps.clone_from(&rule.apps);
         }
-        "tags" => rule.tags = value.items()?.iter().map(read_tag).collect::<Result<_, _>>()?,
-        "evidence" => rule.evidence = value.strings()?,
-        "expires" => rule.expires = Some(value.date()?),
-        "may_match_canary" => rule.may_match_canary = read_canary_names(value)?,
-        "any" => rule.any = read_blocks(value, "any", lists)?,
-        "all" => rule.all = read_block(value, "all", lists)?,
-        "unless" => rule.unless = read_blocks(value, "unless", lists)?,
-        "example" => {
-            rule.examples = value.items()?.iter().map(read_example).collect::<Result<_, _>>()?;
+        RuleKey::Tags => {
+            rule.tags = all(value.items()?.iter().map(|item| rule_id(item, "tag")))?;
         }
-        _ => return Err(unknown_key(pair, RULE_KEYS)),
+        RuleKey::Evidence => {
+            rule.evidence = all(value.items()?.iter().map(|item| item.words().map(str::to_owned)))?;
+        }
+        RuleKey::Expires => rule.expires = Some(value.date()?),
+        RuleKey::MayMatchCanary => rule.may_match_canary = read_canary_names(value)?,
+        RuleKey::Any => rule.any = read_blocks(pair, "any", lists)?,
+        RuleKey::All => {
+            if value.items().is_ok() {
+                let message = "`all` is one block: write [rule.all] once, and what is or into \
+                               [[rule.any]]";
+                return Err(value.error(message).into());
+            }
+            rule.all = read_block(value, "all", lists)?;
+        }
+        RuleKey::Unless => rule.unless = read_blocks(pair, "unless", lists)?,
+        RuleKey::Example => rule.examples = collect(pair, "rule.example", read_example)?,
     }
     Ok(())
 }
 
-fn read_blocks(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Vec<Block>, RuleError> {
-    if value.is_table() {
-        return Err(value.error(format!("`{name}` is a list of blocks: write [[rule.{name}]]")));
+fn read_blocks(
+    pair: &Pair<'_>,
+    name: &str,
+    lists: &Lists<'_>,
+) -> Result<Vec<Block>, Vec<RuleError>> {
+    let blocks = collect(pair, &format!("rule.{name}"), |block| read_block(block, name, lists))?;
+    if blocks.is_empty() {
+        return Err(pair.value.error("an empty list asks nothing").into());
     }
-    value.items()?.iter().map(|block| read_block(block, name, lists)).collect()
+    Ok(blocks)
 }
 
-fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, RuleError> {
-    let mut block = Block::new();
-    for pair in value.pairs()? {
-        let conditions = operator::read(&pair, lists).map_err(|mut error| {
-            error.key.get_or_insert_with(|| format!("{name}.{}", pair.key));
-            error
-        })?;
-        block.extend(conditions);
-    }
+fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, Vec<RuleError>> {
+    let conditions = all(value.pairs()?.iter().map(|pair| {
+        operator::read(pair, lists).map_err(|errors| {
+            let name = || format!("{name}.{}", pair.key);
+            errors.into_iter().map(|error| error.under(name)).collect::<Vec<_>>()
+        })
+    }))?;
+    let block: Block = conditions.into_iter().flatten().collect();
     if block.is_empty() {
-        return Err(value.error("an empty block would match everything"));
+        return Err(value.error("an empty block would match everything").into());
     }
-    let has_regex = block.iter().any(|condition| matches!(condition.test, Test::Regex(_)));
+    let regex = block.iter().find(|condition| matches!(condition.test, Test::Regex(_)));
     let has_gate = block.iter().any(|condition| condition.test.is_gate());
-    if has_regex && !has_gate {
-        return Err(value.error(
-            "a regular expression needs a cheaper question beside it in the same block: `is`, \
-             `in`, `under` or `list` on another field",
-        ));
+    match regex {
+        Some(regex) if !has_gate => Err(regex
+            .place
+            .as_ref()
+            .clone()
+            .saying(
+                "a regular expression needs a cheaper question beside it in the same block: \
+                 `is`, `in`, `under` or `list` on another field",
+            )
+            .under(|| format!("{name}.{}", regex.field.name()))
+            .into()),
+        _ => Ok(block),
     }
-    Ok(block)
 }
 
-fn read_override(node: &Node<'_>) -> Result<Override, RuleError> {
-    let mut id = None;
-    let mut changes = Override {
-        id: String::new(),
-        enabled: None,
-        mode: None,
-        action: None,
-        apps: None,
-        expires: None,
-        place: node.error(""),
-    };
-    for pair in node.pairs()? {
-        let value = &pair.value;
-        match pair.key {
-            "id" => id = Some(rule_id(value)?),
-            "enabled" => changes.enabled = Some(value.bool()?),
-            "mode" => changes.mode = Some(read_mode(value)?),
-            "action" => changes.action = Some(read_action(value)?),
-            "apps" => changes.apps = Some(read_apps(value)?),
-            "expires" => changes.expires = Some(value.date()?),
-            _ => return Err(unknown_key(&pair, "id, enabled, mode, action, apps, expires")),
-        }
-    }
-    changes.id = id.ok_or_else(|| node.error("an override without `id`"))?;
-    Ok(changes)
-}
-
-fn rule_id(value: &Node<'_>) -> Result<String, RuleError> {
+/// An id or a tag: what a metric label and a web address can hold.
+pub fn rule_id(value: &Node<'_>, what: &str) -> Result<String, RuleError> {
     let text = value.string()?;
-    let is_id = (1..=64).contains(&text.len())
+    let is_id = (1..=MAX_ID).contains(&text.len())
         && text
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
@@ -260,88 +345,58 @@ fn rule_id(value: &Node<'_>) -> Result<String, RuleError> {
         Ok(text.to_owned())
     } else {
         Err(value.error(format!(
-            "`{text}` is no id: use up to 64 lower-case letters, digits and hyphens"
+            "{} is no {what}: use up to {MAX_ID} lower-case letters, digits and hyphens",
+            quoted(text)
         )))
     }
 }
 
-fn read_tag(value: &Node<'_>) -> Result<String, RuleError> {
-    rule_id(value)
-}
-
-fn read_canary_names(value: &Node<'_>) -> Result<Vec<String>, RuleError> {
+fn read_canary_names(value: &Node<'_>) -> Result<Vec<String>, Vec<RuleError>> {
     let known = canaries().unwrap_or_default();
-    value
-        .items()?
-        .iter()
-        .map(|item| {
-            let name = item.string()?;
-            if name == "*" || known.iter().any(|canary| canary.id == name) {
-                return Ok(name.to_owned());
-            }
-            let known: Vec<_> = known.iter().map(|canary| canary.id.as_str()).collect();
-            Err(item.error(format!("no canary `{name}`; there are {}", known.join(", "))))
-        })
-        .collect()
+    let known: Vec<_> = known.iter().map(|canary| canary.id.as_str()).collect();
+    all(value.items()?.iter().map(|item| {
+        let name = item.string()?;
+        if name == "*" || known.contains(&name) {
+            return Ok(name.to_owned());
+        }
+        Err(item.unknown("canary", name, &known))
+    }))
 }
 
-fn read_action(value: &Node<'_>) -> Result<Action, RuleError> {
-    one_of(
-        value,
-        |name| match name {
-            "keep" => Some(Action::Keep),
-            "filter" => Some(Action::Filter),
-            "label" => Some(Action::Label),
-            _ => None,
-        },
-        "keep, filter, label",
-    )
+pub fn read_action(value: &Node<'_>) -> Result<Action, RuleError> {
+    one_of(value, "action", Action::ALL, Action::name)
 }
 
-fn read_mode(value: &Node<'_>) -> Result<Mode, RuleError> {
-    one_of(
-        value,
-        |name| match name {
-            "enforce" => Some(Mode::Enforce),
-            "observe" => Some(Mode::Observe),
-            _ => None,
-        },
-        "enforce, observe",
-    )
+pub fn read_mode(value: &Node<'_>) -> Result<Mode, RuleError> {
+    one_of(value, "mode", Mode::ALL, Mode::name)
 }
 
 /// Reads names of apps and globs.
-pub fn read_apps(value: &Node<'_>) -> Result<Vec<AppGlob>, RuleError> {
-    let globs = value
-        .items()?
-        .iter()
-        .map(|item| {
-            let text = item.string()?;
-            AppGlob::parse(text)
-                .ok_or_else(|| item.error(format!("`{text}` is no app name with at most one `*`")))
+pub fn read_apps(value: &Node<'_>) -> Result<Vec<AppGlob>, Vec<RuleError>> {
+    let globs = all(value.items()?.iter().map(|item| {
+        let text = item.string()?;
+        AppGlob::parse(text).ok_or_else(|| {
+            item.error(format!("{} is no app name with at most one `*`", quoted(text)))
         })
-        .collect::<Result<Vec<_>, _>>()?;
+    }))?;
     if globs.is_empty() {
-        return Err(value.error("an empty list would match no app"));
+        return Err(value.error("an empty list would match no app").into());
     }
     Ok(globs)
 }
 
-fn one_of<T>(
+fn one_of<T: Copy>(
     value: &Node<'_>,
-    read: impl FnOnce(&str) -> Option<T>,
-    allowed: &str,
+    what: &str,
+    all: &[T],
+    name: fn(T) -> &'static str,
 ) -> Result<T, RuleError> {
     let text = value.string()?;
-    read(text)
-        .ok_or_else(|| value.error(format!("`{text}` is not allowed; expected one of {allowed}")))
+    let found = all.iter().copied().find(|&one| name(one) == text);
+    found.ok_or_else(|| value.unknown(what, text, &names(all, name)))
 }
 
-fn names<T: Copy>(all: &[T], name: fn(T) -> &'static str) -> String {
-    all.iter().map(|&one| name(one)).collect::<Vec<_>>().join(", ")
-}
-
-const FORMAT: i64 = 1;
+pub const FORMAT: i64 = 1;
 const DEFAULT_PRIORITY: i64 = 100;
-const RULE_KEYS: &str = "id, title, reason, action, mode, priority, apps, tags, evidence, expires, \
-                         may_match_canary, any, all, unless, example";
+/// How long an id may be.
+pub const MAX_ID: usize = 64;

@@ -170,6 +170,7 @@ fn anchor<'c>(
         .min_by_key(|(field, ..)| match field.kind() {
             FieldKind::Host => 0,
             FieldKind::Domain | FieldKind::Keyword => 1,
+            FieldKind::Closed(set) if !set.is_coarse() => 1,
             FieldKind::Scheme => 2,
             FieldKind::Path => 3,
             FieldKind::Closed(_) => 4,

@@ -2,7 +2,7 @@
 //!
 //! In: a [`Subject`] and a [`RuleSet`]. Out: a [`Verdict`]: clean or filtered, by which rule, with
 //! which labels. Rules are data, under `filters/`; this module knows how they are written
-//! (`file`), what they may ask (`field`, `operator`), how it is answered (`condition`), how they
+//! (`file`, told to editors by `schema`), what they may ask (`field`, `operator`), how it is answered (`condition`), how they
 //! are put together (`compile`), found (`index`) and explained (`explain`). What a site says of its
 //! hosts, and of rules on trial, stands in `own_hosts` and `enforce`; what a policy says of the
 //! violation in `permission`.
@@ -16,6 +16,7 @@
 
 mod compile;
 mod condition;
+mod contradiction;
 mod enforce;
 mod error;
 mod example;
@@ -23,24 +24,31 @@ mod explain;
 mod field;
 mod file;
 mod index;
+mod keys;
 mod operator;
+mod overrides;
 mod own_hosts;
 mod permission;
 mod rule;
+mod schema;
 mod shipped;
+mod spelling;
 #[cfg(test)]
 mod tests;
 mod toml;
+mod value;
 
 pub use compile::{Counts, RuleSet, Sources};
 pub use condition::Condition;
-pub use error::RuleError;
+pub use error::{RuleError, counted, in_order, told};
 pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
 pub use own_hosts::OwnHosts;
 pub use rule::{Action, AppGlob, Block, Mode, Rule};
+pub use schema::json_schema;
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
+pub use spelling::nearest;
 
 use crate::report::{Matched, Verdict};
 use jiff::civil::Date;

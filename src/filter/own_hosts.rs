@@ -5,10 +5,11 @@
 //! foreign to it is not known, and nothing is said.
 
 use super::condition::{Words, suffixes};
-use super::error::RuleError;
-use super::operator;
+use super::error::{RuleError, all};
 use super::rule::AppGlob;
+use super::spelling::quoted;
 use super::toml::Node;
+use super::value;
 
 /// The lists of all apps.
 #[derive(Debug, Clone, Default)]
@@ -48,31 +49,27 @@ impl OwnHosts {
         self.lists.iter().flat_map(|list| list.hosts.iter().map(move |host| (&**host, &list.place)))
     }
 
-    /// Reads `[own_hosts]`, and goes on after a mistake.
-    pub fn read(value: &Node<'_>, errors: &mut Vec<RuleError>) -> Self {
-        let pairs = value.pairs().unwrap_or_else(|error| {
-            errors.push(error);
-            Vec::new()
-        });
-        let mut own = Self::default();
-        for pair in pairs {
+    /// Reads `[own_hosts]`.
+    pub fn read(value: &Node<'_>) -> Result<Self, Vec<RuleError>> {
+        let pairs = value.pairs()?;
+        let lists = all(pairs.iter().map(|pair| {
             let place = pair.value.error_at(pair.key_start, "");
+            let name = || format!("own_hosts.{}", pair.key);
             let Some(apps) = AppGlob::parse(pair.key) else {
-                let message = format!("`{}` is no app name with at most one `*`", pair.key);
-                errors.push(RuleError { message, ..place });
-                continue;
+                let message = format!("{} is no app name with at most one `*`", quoted(pair.key));
+                return Err(vec![place.saying(message).under(name)]);
             };
-            match operator::hosts(&pair.value) {
-                Ok(hosts) => own.lists.push(List { apps, hosts, place }),
-                Err(error) => errors.push(error),
+            match value::hosts(&pair.value) {
+                Ok(hosts) => Ok(List { apps, hosts, place }),
+                Err(errors) => Err(errors.into_iter().map(|error| error.under(name)).collect()),
             }
-        }
-        own
+        }))?;
+        Ok(Self { lists })
     }
 
     /// Reads the list that an example brings along, for whatever app it is of.
-    pub fn read_of_example(value: &Node<'_>) -> Result<Self, RuleError> {
-        let hosts = operator::hosts(value)?;
+    pub fn read_of_example(value: &Node<'_>) -> Result<Self, Vec<RuleError>> {
+        let hosts = value::hosts(value)?;
         Ok(Self { lists: vec![List { apps: AppGlob::every(), hosts, place: value.error("") }] })
     }
 

@@ -4,37 +4,30 @@ use super::condition::Condition;
 use super::error::RuleError;
 use super::example::Example;
 use super::field::{Field, Subject};
-use crate::report::Reason;
+use super::keys::RuleKey;
+use crate::report::{Reason, closed_set};
 use jiff::civil::Date;
 use std::fmt;
 
-/// What happens to a violation that a rule matches.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Action {
-    /// No other rule may filter it.
-    Keep,
-    /// It goes to the filtered stream.
-    Filter,
-    /// It gets the rule's tags.
-    Label,
-}
-
-impl Action {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Keep => "keep",
-            Self::Filter => "filter",
-            Self::Label => "label",
-        }
+closed_set! {
+    /// What happens to a violation that a rule matches.
+    Action {
+        /// No other rule may filter it.
+        Keep = "keep",
+        /// It goes to the filtered stream.
+        Filter = "filter",
+        /// It gets the rule's tags.
+        Label = "label",
     }
 }
 
-/// Whether a rule decides.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Mode {
-    Enforce,
-    /// It only shows what it would have done.
-    Observe,
+closed_set! {
+    /// Whether a rule decides.
+    Mode {
+        Enforce = "enforce",
+        /// It only shows what it would have done.
+        Observe = "observe",
+    }
 }
 
 /// One noise rule.
@@ -59,6 +52,8 @@ pub struct Rule {
     pub may_match_canary: Vec<String>,
     pub file: String,
     pub line: usize,
+    /// Where it begins.
+    pub place: Box<RuleError>,
     /// One of these must hold, if there are any.
     pub any: Vec<Block>,
     /// This must hold.
@@ -82,40 +77,54 @@ pub struct AppGlob {
 impl Rule {
     /// A mistake of this rule that no single place in its file shows.
     pub fn error(&self, key: &str, message: impl Into<String>) -> RuleError {
+        self.error_at(&self.place, key, message)
+    }
+
+    /// A mistake of this rule at a place in its file.
+    pub fn error_at(&self, place: &RuleError, key: &str, message: impl Into<String>) -> RuleError {
         RuleError {
-            file: self.file.clone(),
-            line: Some(self.line),
-            column: None,
             rule: Some(self.id.clone()),
             key: Some(key.to_owned()),
             message: message.into(),
-            source_line: None,
+            ..place.clone()
         }
     }
 
-    /// Says what is wrong with the rule as a whole.
-    pub fn check(&self) -> Result<(), String> {
+    /// Says what is wrong with the rule as a whole, and which key it is about.
+    pub fn check(&self) -> Vec<(&'static str, String)> {
+        let mut wrong = Vec::new();
+        let mut say = |key: RuleKey, message: &str| wrong.push((key.name(), message.to_owned()));
         if self.any.is_empty() && self.all.is_empty() {
-            return Err("asks nothing: it needs `any` or `all`".to_owned());
+            say(
+                RuleKey::Any,
+                "asks nothing: it needs `any` or `all`, as in [[rule.any]] with a line such as \
+                 blocked_host = { under = \"ads.example\" }",
+            );
         }
         if self.evidence.is_empty() {
-            return Err("`evidence` is missing: say where this was seen or explained".to_owned());
+            say(RuleKey::Evidence, "an empty list: say where this was seen or explained");
         }
         if self.action == Action::Label && self.tags.is_empty() {
-            return Err("a rule that labels needs `tags`".to_owned());
+            say(RuleKey::Action, "a rule that labels needs `tags`, as in tags = [\"odd\"]");
         }
         let count = |matches| self.examples.iter().filter(|one| one.matches == matches).count();
         if count(true) == 0 {
-            return Err("an example with `match = true` is missing".to_owned());
+            say(RuleKey::Example, "an example with `match = true` is missing");
         }
         // One lookalike and one neighbour keep a rule from growing over what it was meant for.
         match (self.action, count(false)) {
-            (Action::Filter, 0 | 1) => {
-                Err("a rule that filters needs two examples with `match = false`".to_owned())
-            }
-            (_, 0) => Err("an example with `match = false` is missing".to_owned()),
-            _ => Ok(()),
+            (Action::Filter, found @ (0 | 1)) => say(
+                RuleKey::Example,
+                &format!(
+                    "a rule that filters needs two examples with `match = false`, and has {}: a \
+                     lookalike and a neighbour of what it is meant for",
+                    if found == 0 { "none" } else { "one" }
+                ),
+            ),
+            (_, 0) => say(RuleKey::Example, "an example with `match = false` is missing"),
+            _ => {}
         }
+        wrong
     }
 
     /// Whether the rule matches, asked the long way; the index gives the same answer faster.

@@ -9,6 +9,7 @@ pub fn shipped() -> Sources {
         origin: "built in".to_owned(),
         files: FILES.iter().filter(|(name, _)| name.ends_with(".toml")).map(text).collect(),
         lists: FILES.iter().filter(|(name, _)| name.ends_with(".txt")).map(text).collect(),
+        unreadable: Vec::new(),
     }
 }
 
@@ -31,5 +32,6 @@ pub const FILES: &[(&str, &str)] = &[
     ("outdated-browsers.toml", include_str!("../../filters/outdated-browsers.toml")),
     ("page-replay-hosts.txt", include_str!("../../filters/page-replay-hosts.txt")),
     ("page-replay.toml", include_str!("../../filters/page-replay.toml")),
+    ("rules.schema.json", include_str!("../../filters/rules.schema.json")),
     ("user-scripts.toml", include_str!("../../filters/user-scripts.toml")),
 ];

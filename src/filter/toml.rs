@@ -1,6 +1,7 @@
 //! TOML values that know where they stand.
 
-use super::error::RuleError;
+use super::error::{RuleError, all};
+use super::spelling::{quoted, unknown};
 use serde_spanned::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -21,38 +22,75 @@ pub struct Pair<'t> {
 }
 
 /// Parses a file and hands its root to a reader.
+///
+/// After a mistake of grammar nothing is read: what stands behind it may have been meant to stand
+/// elsewhere.
 pub fn parse<T>(
     file: &str,
     text: &str,
     read: impl FnOnce(Node<'_>) -> Result<T, Vec<RuleError>>,
 ) -> Result<T, Vec<RuleError>> {
-    let table = DeTable::parse(text).map_err(|error| {
-        let at = error.span().map_or(0, |span| span.start);
-        vec![RuleError::at(file, text, at, error.message())]
-    })?;
+    let (table, mut faults) = DeTable::parse_recoverable(text);
+    let start_of = |fault: &toml::de::Error| fault.span().map_or(0, |span| span.start);
+    faults.sort_by_key(start_of);
+    let mut errors: Vec<RuleError> = Vec::new();
+    for fault in faults {
+        let at = start_of(&fault);
+        let error = RuleError::at(file, text, at, grammar(fault.message(), &text[at..]));
+        // One mistake of a line: the parser stumbles on.
+        if errors.last().is_none_or(|last| last.line != error.line) {
+            errors.push(error);
+        }
+        // Behind a list that is not closed it takes all the rest of the file for its items.
+        if OPEN.iter().any(|open| fault.message().starts_with(open)) {
+            break;
+        }
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     let start = table.span().start;
     let value = DeValue::Table(table.into_inner());
     read(Node { file, text, value: &value, start })
 }
 
-/// Reads every table of a list of tables, and goes on after a mistake.
-pub fn collect<'t>(
-    value: &Node<'t>,
-    errors: &mut Vec<RuleError>,
-    mut read: impl FnMut(&Node<'t>) -> Result<(), RuleError>,
-) {
-    match value.items() {
-        Ok(items) => errors.extend(items.iter().filter_map(|item| read(item).err())),
-        Err(error) => errors.push(error),
-    }
+/// What is wrong with the grammar, in one line. `rest` begins where it is.
+fn grammar(message: &str, rest: &str) -> String {
+    let rest = rest.trim_start_matches([' ', '\t']);
+    let what = if OPEN.iter().any(|open| message.starts_with(open)) {
+        format!("{message}; or something above is not closed: a `[`, a `{{` or a quote")
+    } else if !message.starts_with(NO_QUOTES) {
+        message.lines().collect::<Vec<_>>().join("; ")
+    } else if rest.is_empty() || rest.starts_with(['\n', '\r', '#']) {
+        "the value is missing behind `=`".to_owned()
+    } else {
+        "a text stands in quotes".to_owned()
+    };
+    format!("no TOML: {what}")
 }
 
-/// A complaint about a key that nothing reads.
-pub fn unknown_key(pair: &Pair<'_>, allowed: &str) -> RuleError {
-    let mut error =
-        pair.value.error_at(pair.key_start, format!("unknown key; expected one of {allowed}"));
-    error.key = Some(pair.key.to_owned());
-    error
+/// How the parser begins to say that a list or an inline table goes wrong.
+const OPEN: &[&str] = &["missing comma", "missing key for inline table", "unclosed"];
+/// How it begins to say that it found no value.
+const NO_QUOTES: &str = "string values must be quoted";
+
+/// Reads every table of `[[name]]`, and goes on after a mistake.
+pub fn collect<'t, T>(
+    pair: &Pair<'t>,
+    name: &str,
+    read: impl FnMut(&Node<'t>) -> Result<T, Vec<RuleError>>,
+) -> Result<Vec<T>, Vec<RuleError>> {
+    if pair.value.is_table() {
+        let message = format!("`{}` is a list of tables: write [[{name}]]", pair.key);
+        return Err(pair.value.error(message).into());
+    }
+    all(pair.value.items()?.iter().map(read))
+}
+
+/// A complaint about a key that nothing reads. `elsewhere` says where it is one, if anywhere.
+pub fn unknown_key(pair: &Pair<'_>, allowed: &[&str], elsewhere: Option<String>) -> RuleError {
+    let message = elsewhere.unwrap_or_else(|| unknown("unknown key", pair.key, allowed));
+    pair.value.error_at(pair.key_start, message)
 }
 
 impl<'t> Node<'t> {
@@ -64,6 +102,11 @@ impl<'t> Node<'t> {
     /// A complaint about a byte of this file.
     pub fn error_at(&self, byte: usize, message: impl Into<String>) -> RuleError {
         RuleError::at(self.file, self.text, byte, message)
+    }
+
+    /// A complaint that this text is none of what is allowed.
+    pub fn unknown(&self, what: &str, text: &str, allowed: &[&str]) -> RuleError {
+        self.error(unknown(&format!("{} is no {what}", quoted(text)), text, allowed))
     }
 
     pub fn pairs(&self) -> Result<Vec<Pair<'t>>, RuleError> {
@@ -84,9 +127,13 @@ impl<'t> Node<'t> {
         matches!(self.value, DeValue::Table(_))
     }
 
+    pub const fn is_integer(&self) -> bool {
+        matches!(self.value, DeValue::Integer(_))
+    }
+
     pub fn items(&self) -> Result<Vec<Self>, RuleError> {
         let DeValue::Array(array) = self.value else {
-            return Err(self.wants("a list"));
+            return Err(self.wants(A_LIST));
         };
         Ok(array.iter().map(|value| self.child(value)).collect())
     }
@@ -106,14 +153,18 @@ impl<'t> Node<'t> {
         }
     }
 
-    pub fn strings(&self) -> Result<Vec<String>, RuleError> {
-        self.items()?.iter().map(|item| item.string().map(str::to_owned)).collect()
+    /// A text that says something.
+    pub fn words(&self) -> Result<&'t str, RuleError> {
+        match self.string()? {
+            text if text.trim().is_empty() => Err(self.error("says nothing; write a few words")),
+            text => Ok(text),
+        }
     }
 
     pub fn bool(&self) -> Result<bool, RuleError> {
         match self.value {
             DeValue::Boolean(value) => Ok(*value),
-            _ => Err(self.wants("true or false")),
+            _ => Err(self.wants(A_BOOL)),
         }
     }
 
@@ -121,16 +172,16 @@ impl<'t> Node<'t> {
         match self.value {
             DeValue::Integer(value) => i64::from_str_radix(value.as_str(), value.radix())
                 .map_err(|_| self.error("the number is too large")),
-            _ => Err(self.wants("a whole number")),
+            _ => Err(self.wants(A_NUMBER)),
         }
     }
 
     pub fn date(&self) -> Result<jiff::civil::Date, RuleError> {
-        match self.value {
+        let date = match self.value {
             DeValue::Datetime(value) if value.time.is_none() => value.to_string().parse().ok(),
             _ => None,
-        }
-        .ok_or_else(|| self.wants("a date such as 2027-06-30"))
+        };
+        date.ok_or_else(|| self.wants(A_DATE))
     }
 
     /// The value as JSON.
@@ -157,16 +208,40 @@ impl<'t> Node<'t> {
         Self { file: self.file, text: self.text, value: value.get_ref(), start: value.span().start }
     }
 
-    fn wants(&self, what: &str) -> RuleError {
+    /// A complaint about the type of this value.
+    pub fn wants(&self, what: &str) -> RuleError {
         let found = match self.value {
             DeValue::String(_) => "a string",
             DeValue::Integer(_) => "a whole number",
-            DeValue::Float(_) => "a number",
+            DeValue::Float(_) => "a number with a point",
             DeValue::Boolean(_) => "true or false",
+            DeValue::Datetime(value) if value.time.is_some() => "a date with a time",
             DeValue::Datetime(_) => "a date",
             DeValue::Array(_) => "a list",
             DeValue::Table(_) => "a table",
         };
-        self.error(format!("expected {what}, found {found}"))
+        let hint = match self.value {
+            DeValue::String(text) if what == A_LIST => {
+                format!("; write [\"{}\"]", quoted(text).trim_matches('`'))
+            }
+            DeValue::String(text) if is_meant(what, text) => "; leave the quotes out".to_owned(),
+            _ => String::new(),
+        };
+        self.error(format!("expected {what}, found {found}{hint}"))
     }
 }
+
+/// Whether a text holds what is expected.
+fn is_meant(what: &str, text: &str) -> bool {
+    match what {
+        A_NUMBER => text.parse::<i64>().is_ok(),
+        A_BOOL => matches!(text, "true" | "false"),
+        A_DATE => text.parse::<jiff::civil::Date>().is_ok(),
+        _ => false,
+    }
+}
+
+const A_DATE: &str = "a date such as 2027-06-30";
+const A_LIST: &str = "a list";
+const A_NUMBER: &str = "a whole number";
+const A_BOOL: &str = "true or false";

@@ -11,6 +11,7 @@ macro_rules! closed_set {
 
         impl $set {
             /// Every member, in the order of the declaration.
+            #[allow(dead_code, reason = "a set inside the crate may be asked by name only")]
             pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
 
             /// The name in records, rules and metrics.
@@ -30,7 +31,7 @@ macro_rules! closed_set {
         }
     };
 }
-pub(super) use closed_set;
+pub(crate) use closed_set;
 
 closed_set! {
     /// What kind of thing was blocked. Decided in `derive/classify.rs`.

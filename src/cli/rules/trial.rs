@@ -3,7 +3,7 @@
 use crate::cli::since::Since;
 use crate::cli::{Format, Ground, StoreArgs, print_json, today, unavailable, wrong};
 use clap::Args;
-use cspipe::filter::{RuleSet, Sources};
+use cspipe::filter::{RuleSet, Sources, told};
 use cspipe::proof::prove;
 use cspipe::reload::{self, LoadError};
 use cspipe::replay::{Baseline, Decision, Move, Seen, Trial};
@@ -40,7 +40,7 @@ pub fn run(arguments: &TryArgs) -> Result<(), ExitCode> {
     let candidate = candidate(&arguments.file, folder.as_deref()).map_err(|error| wrong(&error))?;
     let stages = cspipe::app::stages(&settings).map_err(|error| wrong(&error))?;
     let rules = prove(&candidate.sources, &stages).map_err(|errors| {
-        crate::cli::check::print_errors(&errors);
+        eprintln!("{}", told(&errors));
         ExitCode::from(1)
     })?;
 

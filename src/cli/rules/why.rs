@@ -3,7 +3,7 @@
 use crate::cli::since::Since;
 use crate::cli::{Format, Ground, StoreArgs, print_json, today, unavailable};
 use clap::Args;
-use cspipe::filter::{Block, Rule};
+use cspipe::filter::{Block, Rule, nearest};
 use cspipe::replay::Hits;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -46,12 +46,8 @@ pub fn run(arguments: &WhyArgs) -> Result<(), ExitCode> {
 
 /// Says that there is no such rule, and which one may be meant.
 fn unknown(id: &str, rules: &[Rule], origin: &str) -> String {
-    let nearest = rules
-        .iter()
-        .map(|rule| (strsim::jaro_winkler(id, &rule.id), &rule.id))
-        .max_by(|one, other| one.0.total_cmp(&other.0))
-        .filter(|(likeness, _)| *likeness > 0.8);
-    let meant = nearest.map_or(String::new(), |(_, id)| format!("; did you mean `{id}`?"));
+    let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+    let meant = nearest(id, &ids).map_or(String::new(), |id| format!("; did you mean `{id}`?"));
     format!("there is no rule `{id}` ({origin}){meant}")
 }
 

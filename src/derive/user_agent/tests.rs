@@ -323,3 +323,23 @@ fn names_devices() {
         ["pc", "smartphone", "tablet", "mobilephone", "crawler", "appliance", "misc"]
     );
 }
+
+/// Rules may ask for these names only, so none may be missing there; and one that no string can
+/// give would be a question that never holds.
+#[test]
+fn all_names_are_known_to_rules() {
+    let woothee = woothee::dataset::DATASET.values().map(|row| row.name);
+    let browsers: std::collections::BTreeSet<_> = BROWSERS
+        .iter()
+        .chain(CRAWLERS)
+        .chain(TOOLS)
+        .map(|&(_, name)| name)
+        .chain(woothee.filter_map(browser_name))
+        .chain(["Crawler", "Android WebView", "iOS WebView", "macOS WebView", "Android Browser"])
+        .collect();
+    let known: std::collections::BTreeSet<_> = Agent::BROWSERS.iter().copied().collect();
+    assert_eq!(browsers, known, "report::Agent::BROWSERS");
+    let systems = SYSTEMS.iter().map(|&(_, os, _)| os);
+    let unknown: Vec<_> = systems.filter(|os| !Agent::SYSTEMS.contains(os)).collect();
+    assert!(unknown.is_empty(), "{unknown:?} must stand in report::Agent::SYSTEMS");
+}

@@ -115,7 +115,7 @@ fn a_line_without_effect_is_a_mistake() {
             "unknown id",
             &["[enforce]\ntrail = [\"shop\"]", &trial, &other],
             3,
-            "there is no rule of this id; on trial are other, trial",
+            "there is no rule of this id; did you mean `trial`?; on trial are other, trial",
         ),
         ("no rule on trial", &["[enforce]\nx = [\"shop\"]"], 3, "no rule is on trial"),
         (
@@ -137,7 +137,7 @@ fn a_line_without_effect_is_a_mistake() {
             "switched off",
             &["[enforce]\ntrial = [\"shop\"]", &trial, off],
             3,
-            "switched off by the override in filters/2.toml:2",
+            "switched off by the override in filters/2.toml:3",
         ),
         (
             "an app that the rule is not meant for",

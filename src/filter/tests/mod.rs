@@ -80,7 +80,7 @@ fn compile(texts: &[&str]) -> Result<RuleSet, Vec<RuleError>> {
         "filters/hosts.txt".to_owned(),
         "# ads\nads.example\n.tracker.example # all\n".to_owned(),
     )];
-    RuleSet::compile(&Sources { origin: "test".to_owned(), files, lists })
+    RuleSet::compile(&Sources { origin: "test".to_owned(), files, lists, ..Sources::default() })
 }
 
 fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> Option<String> {
@@ -93,7 +93,15 @@ fn filtered_by(rules: &RuleSet, fields: &[(&str, &str)], app: Option<&str>) -> O
 #[test]
 fn operators_ask_what_they_say() {
     const PAGE: (&str, &str) = ("document", "https://shop.example/cart/1");
-    let rows: [(&str, Fields, bool); 29] = [
+    let rows: [(&str, Fields, bool); 32] = [
+        // Hosts are read as a URL's are: their case and a last dot make no difference.
+        ("blocked_host = { is = \"WWW.A.Test.\" }", &[("blocked", "https://a.test/")], true),
+        (
+            "blocked_host = { under = \"M\u{fc}ller.test\" }",
+            &[("blocked", "https://a.xn--mller-kva.test/")],
+            true,
+        ),
+        ("browser = { exists = true }", &[("blocked", "eval")], true),
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://www.a.test/")], true),
         ("blocked_host = { is = \"a.test\" }", &[("blocked", "https://b.a.test/")], false),
         (
@@ -259,25 +267,25 @@ fn mistakes_are_told_with_line_key_and_what_is_allowed() {
             "unknown top key",
             "rules = []".to_owned(),
             2,
-            "unknown key; expected one of format, pack",
+            "did you mean `rule`? Expected one of format, pack",
         ),
         (
             "unknown rule key",
             rule("aktion = 1\n[rule.all]\nos = { is = \"x\" }"),
             8,
-            "unknown key; expected one of id, title",
+            "did you mean `action`? Expected one of id, title",
         ),
         (
             "unknown field",
             lines("blocked_hots = { is = \"a.test\" }"),
             9,
-            "unknown field; known are blocked_host",
+            "did you mean `blocked_host`? Expected one of blocked_host",
         ),
         (
             "unknown operator",
             lines("blocked_host = { contains = \"a\" }"),
             9,
-            "has no operator `contains`; it has is, in, under",
+            "has no operator `contains`; expected one of is, in, under",
         ),
         ("host with a path", lines("blocked_host = { is = \"a.test/x\" }"), 9, "is no host"),
         ("host with a port", lines("blocked_host = { is = \"a.test:80\" }"), 9, "is no host"),
@@ -315,7 +323,7 @@ fn mistakes_are_told_with_line_key_and_what_is_allowed() {
             "policy as a text",
             lines("original_policy = { contains = \"eval\" }"),
             9,
-            "it has names_host, names_scheme, permits, exists",
+            "expected one of names_host, names_scheme, permits, exists",
         ),
         (
             "policy: a source as a host",
@@ -342,12 +350,12 @@ fn mistakes_are_told_with_line_key_and_what_is_allowed() {
             10,
             "no regular expression",
         ),
-        ("regex alone", lines("user_agent = { regex = \"x\" }"), 8, "needs a cheaper question"),
-        ("no table", lines("blocked_host = \"a.test\""), 9, "expected a table such as { is"),
+        ("regex alone", lines("user_agent = { regex = \"x\" }"), 9, "needs a cheaper question"),
+        ("no table", lines("blocked_host = \"a.test\""), 9, "expected a question such as { is"),
         ("nothing asked", rule(""), 2, "it needs `any` or `all`"),
         ("empty block", rule("[rule.all]"), 8, "would match everything"),
         ("any as a table", rule("[rule.any]\nos = { is = \"x\" }"), 8, "write [[rule.any]]"),
-        ("no id", "[[rule]]\ntitle = \"t\"".to_owned(), 2, "a rule without `id`"),
+        ("no id", "[[rule]]\ntitle = \"t\"".to_owned(), 2, "`id` is missing"),
         ("bad id", "[[rule]]\nid = \"A B\"".to_owned(), 3, "is no id"),
         (
             "bad reason",
@@ -369,18 +377,18 @@ fn mistakes_are_told_with_line_key_and_what_is_allowed() {
             "unknown canary",
             rule("may_match_canary = [\"nix\"]"),
             8,
-            "no canary `nix`; there are bare-inline-script",
+            "`nix` is no canary; expected one of bare-inline-script",
         ),
         (
             "unknown override",
             "[[override]]\nid = \"nix\"\nenabled = false".to_owned(),
-            2,
+            3,
             "no rule of this id",
         ),
         (
             "filters by sample",
             lines("sample = { contains = \"x\" }"),
-            2,
+            9,
             "which an attacker writes",
         ),
     ];
@@ -396,7 +404,7 @@ fn mistakes_are_told_with_line_key_and_what_is_allowed() {
 #[test]
 fn all_mistakes_of_all_files_are_told_at_once() {
     let errors = compile(&["nix = 1", "nix = 1\n[[rule]]\nid = \"a\""]).expect_err("fails");
-    assert_eq!(errors.len(), 3, "{errors:#?}");
+    assert_eq!(errors.len(), 7, "{errors:#?}");
     assert_eq!(
         errors[0].to_string(),
         "filters/0.toml:2:1: key `nix`: unknown key; expected one of format, pack, rule, override, \
