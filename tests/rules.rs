@@ -135,6 +135,9 @@ fn lists_are_found_beside_the_file_or_in_the_folder_in_force() {
 #[test]
 fn what_cannot_be_tried_is_told() {
     let folder = folder();
+    succeed(cspipe(folder.path()).args(["init", "."]));
+    let off = "format = 1\n[[override]]\nid = \"crawler\"\nenabled = false\n";
+    write(folder.path(), "filters/off.toml", off);
     write(folder.path(), "site.toml", RULE);
     write(
         folder.path(),
@@ -147,6 +150,7 @@ fn what_cannot_be_tried_is_told() {
         (&["rules", "try", "wrong.toml"], 1, "wrong.toml:14:"),
         (&["rules", "try", "site.toml", "--since", "soon"], 2, "expected a duration such as 7d"),
         (&["rules", "why", "extension-blocked-schema"], 2, "mean `extension-blocked-scheme`?"),
+        (&["rules", "why", "crawler"], 2, "switched off by the override in filters/off.toml:3"),
         (&["explain", "--id", "0192"], 2, "0192"),
         (&["explain", "--id", "01a20cc2-ab8f-749f-a6de-73565e4fbed5"], 3, "no store here yet"),
     ] {
@@ -156,6 +160,14 @@ fn what_cannot_be_tried_is_told() {
         assert_eq!(out, "", "{arguments:?}");
         assert!(errors.contains(told), "{arguments:?}: {errors}");
     }
+}
+
+#[test]
+fn the_schema_is_printed_as_it_is_shipped() {
+    let folder = folder();
+    let (out, _) = succeed(cspipe(folder.path()).args(["rules", "schema"]));
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("filters/rules.schema.json");
+    assert_eq!(out, fs::read_to_string(shipped).expect("it is there"));
 }
 
 #[test]

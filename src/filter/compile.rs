@@ -33,6 +33,8 @@ pub struct RuleSet {
     rules: Vec<Rule>,
     index: Index,
     own_hosts: OwnHosts,
+    /// The ids of rules that overrides removed, and where these stand.
+    switched_off: Vec<(String, RuleError)>,
     hash: String,
     origin: String,
 }
@@ -85,13 +87,20 @@ impl RuleSet {
         let is_known = |id: &str| !is_whole || broken.contains(id);
         let mut switched_off = Vec::new();
         errors.extend(overrides::apply(changes, &mut rules, &mut switched_off, is_known));
-        errors.extend(enforce::apply(enforcements, &mut rules, &switched_off, is_known));
+        errors.extend(enforce::apply(
+            enforcements,
+            &mut rules,
+            &own_hosts,
+            &switched_off,
+            is_known,
+        ));
         errors.extend(rules.iter().filter_map(trusts_a_sample));
         rules.sort_by(|a, b| (a.priority, &a.id).cmp(&(b.priority, &b.id)));
         let set = Self {
             index: Index::build(&rules),
             rules,
             own_hosts,
+            switched_off,
             hash: hash(sources),
             origin: sources.origin.clone(),
         };
@@ -101,6 +110,12 @@ impl RuleSet {
     /// All rules, in order.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Where an override has switched a rule off: file and line.
+    pub fn switched_off(&self, rule: &str) -> Option<(&str, usize)> {
+        let (_, place) = self.switched_off.iter().find(|(id, _)| id == rule)?;
+        Some((&place.file, place.line.unwrap_or(1)))
     }
 
     /// What the rules judge: a violation and its facts, with the own hosts that are known.

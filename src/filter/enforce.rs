@@ -5,6 +5,7 @@
 
 use super::error::{RuleError, all};
 use super::file::read_apps;
+use super::own_hosts::OwnHosts;
 use super::rule::{AppGlob, Mode, Rule};
 use super::spelling::nearest;
 use super::toml::Node;
@@ -36,13 +37,14 @@ pub fn read(value: &Node<'_>) -> Result<Vec<Enforcement>, Vec<RuleError>> {
 pub fn apply(
     lines: Vec<Enforcement>,
     rules: &mut [Rule],
+    own_hosts: &OwnHosts,
     switched_off: &[(String, RuleError)],
     is_known: impl Fn(&str) -> bool,
 ) -> Vec<RuleError> {
     let mut errors = Vec::new();
     let mut seen: Vec<(String, RuleError)> = Vec::new();
     for line in lines {
-        match effect(&line, rules, switched_off, &seen) {
+        match effect(&line, rules, own_hosts, switched_off, &seen) {
             Ok(Some(at)) => rules[at].enforced_for = line.apps,
             Ok(None) if is_known(&line.id) => {}
             Ok(None) => errors.push(no_rule(&line, rules)),
@@ -62,6 +64,7 @@ pub fn apply(
 fn effect(
     line: &Enforcement,
     rules: &[Rule],
+    own_hosts: &OwnHosts,
     switched_off: &[(String, RuleError)],
     seen: &[(String, RuleError)],
 ) -> Result<Option<usize>, String> {
@@ -87,11 +90,21 @@ fn effect(
     }
     let is_meant = |app: &str| rule.apps.iter().any(|glob| glob.matches(app));
     let stranger = line.apps.iter().filter_map(AppGlob::exact).find(|app| !is_meant(app));
-    match stranger {
-        Some(app) => {
-            let apps: Vec<_> = rule.apps.iter().map(ToString::to_string).collect();
-            Err(format!("the rule is not meant for `{app}`, only for {}", apps.join(", ")))
-        }
+    if let Some(app) = stranger {
+        let apps: Vec<_> = rule.apps.iter().map(ToString::to_string).collect();
+        return Err(format!("the rule is not meant for `{app}`, only for {}", apps.join(", ")));
+    }
+    // Without a list it would match nothing, and nobody would notice.
+    let listless = line.apps.iter().find(|apps| match apps.exact() {
+        Some(app) => own_hosts.owns(app, "").is_none(),
+        None => own_hosts.apps().next().is_none(),
+    });
+    match listless.filter(|_| rule.asks_own_hosts()) {
+        Some(apps) => Err(format!(
+            "the rule goes by [own_hosts], which has no list for `{apps}`; write one such as \
+             {apps:?} = [\"shop.example\"]",
+            apps = apps.to_string(),
+        )),
         None => Ok(Some(at)),
     }
 }

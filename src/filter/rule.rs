@@ -1,6 +1,6 @@
 //! A rule, ready to be asked.
 
-use super::condition::Condition;
+use super::condition::{Condition, Test};
 use super::error::RuleError;
 use super::example::Example;
 use super::field::{Field, Subject};
@@ -157,6 +157,12 @@ impl Rule {
             self.any.iter().any(with_all)
         };
         matches && !self.is_excepted(subject)
+    }
+
+    /// Whether every way to match leads over the app's own hosts.
+    pub fn asks_own_hosts(&self) -> bool {
+        let asks = |block: &Block| block.iter().any(|one| matches!(one.test, Test::Own(_)));
+        asks(&self.all) || (!self.any.is_empty() && self.any.iter().all(asks))
     }
 
     /// Whether the rule is meant for the subject's application.

@@ -16,12 +16,20 @@ pub enum RulesCommand {
     Try(trial::TryArgs),
     /// Shows a rule: where it stands, what it asks, its examples, its hits by day.
     Why(why::WhyArgs),
+    /// Prints the JSON Schema of rule files, for editors.
+    ///
+    /// `cspipe init` writes it to filters/rules.schema.json as well.
+    Schema,
 }
 
 pub fn run(command: &RulesCommand) -> ExitCode {
     let done = match command {
         RulesCommand::Try(arguments) => trial::run(arguments),
         RulesCommand::Why(arguments) => why::run(arguments),
+        RulesCommand::Schema => {
+            super::print_json(&cspipe::filter::json_schema());
+            Ok(())
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

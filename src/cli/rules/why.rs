@@ -1,9 +1,9 @@
 //! `cspipe rules why`: one rule, and what it does.
 
 use crate::cli::since::Since;
-use crate::cli::{Format, Ground, StoreArgs, print_json, today, unavailable};
+use crate::cli::{Format, Ground, StoreArgs, print_json, today, unavailable, wrong};
 use clap::Args;
-use cspipe::filter::{Block, Rule, nearest};
+use cspipe::filter::{Block, Rule, RuleSet, nearest};
 use cspipe::replay::Hits;
 use serde_json::{Value, json};
 use std::process::ExitCode;
@@ -26,8 +26,7 @@ pub fn run(arguments: &WhyArgs) -> Result<(), ExitCode> {
     let ground = Ground::load(&arguments.store)?;
     let rules = ground.rules.rules();
     let Some(rule) = rules.iter().find(|rule| rule.id == arguments.id) else {
-        eprintln!("cspipe: {}", unknown(&arguments.id, rules, ground.rules.origin()));
-        return Err(ExitCode::from(2));
+        return Err(wrong(&absent(&arguments.id, &ground.rules)));
     };
     // A rule can be looked at where nothing is stored yet.
     let hits = match ground.store() {
@@ -44,11 +43,14 @@ pub fn run(arguments: &WhyArgs) -> Result<(), ExitCode> {
     Ok(())
 }
 
-/// Says that there is no such rule, and which one may be meant.
-fn unknown(id: &str, rules: &[Rule], origin: &str) -> String {
-    let ids: Vec<&str> = rules.iter().map(|rule| rule.id.as_str()).collect();
+/// Says that no such rule is in force, and what may be meant.
+fn absent(id: &str, rules: &RuleSet) -> String {
+    if let Some((file, line)) = rules.switched_off(id) {
+        return format!("the rule `{id}` is switched off by the override in {file}:{line}");
+    }
+    let ids: Vec<&str> = rules.rules().iter().map(|rule| rule.id.as_str()).collect();
     let meant = nearest(id, &ids).map_or(String::new(), |id| format!("; did you mean `{id}`?"));
-    format!("there is no rule `{id}` ({origin}){meant}")
+    format!("there is no rule `{id}` ({}){meant}", rules.origin())
 }
 
 fn text(rule: &Rule) -> String {

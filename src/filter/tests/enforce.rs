@@ -212,3 +212,26 @@ fn one_line_switches_each_shipped_rule_on_trial_on() {
     assert_eq!(seen("shop"), (Some("foreign-page".to_owned()), vec![]));
     assert_eq!(seen("blog"), (None, vec!["outdated-browser".to_owned()]));
 }
+
+#[test]
+fn a_rule_over_own_hosts_wants_a_list_of_them() {
+    let with = |site: &str| {
+        let mut sources = shipped();
+        sources.files.push(("site.toml".to_owned(), format!("format = 1\n{site}")));
+        RuleSet::compile(&sources)
+    };
+    let line = "[enforce]\nforeign-page = [\"shop\"]\n";
+    for site in [line, &format!("{line}[own_hosts]\nblog = \"blog.example\"\n")] {
+        let errors = with(site).expect_err("it would match nothing");
+        assert_eq!(
+            errors[0].to_string(),
+            "site.toml:3:1: rule `foreign-page`: key `enforce.foreign-page`: the rule goes by \
+             [own_hosts], which has no list for `shop`; write one such as \"shop\" = \
+             [\"shop.example\"]"
+        );
+    }
+    with(&format!("{line}[own_hosts]\n\"sh*\" = \"shop.example\"\n")).expect("a list by a glob");
+    let any = "[enforce]\nforeign-page = [\"*\"]\n[own_hosts]\nblog = \"blog.example\"\n";
+    with(any).expect("some app has a list");
+    with("[enforce]\nforeign-page = [\"*\"]\n").expect_err("no app has one");
+}
