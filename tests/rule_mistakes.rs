@@ -110,6 +110,7 @@ fn rows() -> Vec<(&'static str, Editor, String)> {
         ("two mistakes of grammar", Cannot, but("\"Ads\"", "Ads").replace("[\"seen\"]", "[seen]")),
         ("behind tabs", Cannot, but("title = \"Ads\"", "\t\ttitle = Ads")),
         ("behind wide letters", Refuses, but("report = {", "report = { why = \"広告\", ")),
+        ("a carriage return at the end", Cannot, format!("{}\r", but("", ""))),
         ("lines that end as on Windows", Refuses, but("title", "titel").replace('\n', "\r\n")),
         ("a byte order mark and a mistake", Refuses, format!("\u{feff}{}", but("title", "titel"))),
         ("a line of a megabyte", Refuses, with(&format!("tags = [\"{long}\"]"))),

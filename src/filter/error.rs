@@ -48,7 +48,8 @@ impl RuleError {
             rule: None,
             key: None,
             message: message.into(),
-            source_line: Some(SourceLine::cut(line, byte - line_start)),
+            // The end of a line may be the place, and a carriage return is no part of the line.
+            source_line: Some(SourceLine::cut(line, (byte - line_start).min(line.len()))),
         }
     }
 
