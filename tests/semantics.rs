@@ -153,6 +153,65 @@ const QUIRKS: &[Row] = &[
     ),
 ];
 
+/// Whole bodies: which envelope they are, and what had to be mended.
+const BODIES: &[Row] = &[
+    (
+        "every engine, `report-uri`",
+        r#"{"csp-report":{"document-uri":"https://shop.example/","blocked-uri":"inline"}}"#,
+        "CSP3 section 5.3",
+    ),
+    (
+        "WebKit since 2022, `report-uri`",
+        r#"{"type":"csp-violation","url":"https://shop.example/","csp-report":{"blocked-uri":"inline"}}"#,
+        "WebKit CSPViolationReportBody.cpp; captured 2.50",
+    ),
+    (
+        "Chromium, Firefox, `report-to`",
+        r#"[{"type":"csp-violation","url":"https://shop.example/","body":{"blockedURL":"inline"}}]"#,
+        "Reporting API section 4.1",
+    ),
+    (
+        "WebKit, `report-to`: one object",
+        r#"{"type":"csp-violation","url":"https://shop.example/","body":{"blockedURL":"inline"}}"#,
+        "WebKit CSPViolationReportBody.cpp; captured 2.50",
+    ),
+    (
+        "Chrome 14 to 20, Safari 5.1 to 6.0: a form",
+        "document-url=https%3A%2F%2Fshop.example%2F&violated-directive=img-src",
+        "captured",
+    ),
+    (
+        "Firefox 5 to 13: the request line for the page",
+        r#"{"csp-report":{"request":"GET http://shop.example/ HTTP/1.1","blocked-uri":"self"}}"#,
+        "captured",
+    ),
+    (
+        "no envelope",
+        r#"{"document-uri":"https://shop.example/","blocked-uri":"inline"}"#,
+        "page scripts; unverified for browsers",
+    ),
+    (
+        "Firefox 23 to 32: two bytes behind the end",
+        r#"{"csp-report":{"document-uri":"https://shop.example/","blocked-uri":"inline"}}xx"#,
+        "captured lengths; which bytes is unverified",
+    ),
+    (
+        "a sample cut inside an emoji",
+        r#"{"csp-report":{"document-uri":"https://shop.example/","blocked-uri":"inline","script-sample":"\ud83d"}}"#,
+        "CSP3 section 2.4.1 cuts after 40 code units",
+    ),
+    (
+        "a number that none is",
+        r#"{"csp-report":{"document-uri":"https://shop.example/","blocked-uri":"inline","line-number":1e999999}}"#,
+        "unverified for browsers",
+    ),
+    (
+        "a value of the wrong type",
+        r#"{"csp-report":{"document-uri":"https://shop.example/","blocked-uri":"inline","referrer":7}}"#,
+        "unverified for browsers",
+    ),
+];
+
 /// What differs, both keys, and whether `fingerprint` and `policy_hash` stay equal.
 const PAIRS: &[(&str, &str, &str)] = &[
     (
@@ -220,6 +279,23 @@ fn the_document_says_what_the_code_does() {
             );
         }
     }
+    text += "\n## Envelopes and repairs\n\n| what | body | `wire` | `document_uri` | `blocked_uri` | `repaired` | source |\n| --- | --- | --- | --- | --- | --- | --- |\n";
+    for (what, body, source) in BODIES {
+        let record = record_of(body);
+        let field = |name: &str| match &record[name] {
+            Value::Null => String::new(),
+            Value::String(text) => format!("`{text}`"),
+            other => format!("`{other}`"),
+        };
+        let _ = writeln!(
+            text,
+            "| {what} | `{body}` | {} | {} | {} | {} | {source} |",
+            field("wire"),
+            field("document_uri"),
+            field("blocked_uri"),
+            field("repaired")
+        );
+    }
     text += "\n## What counts for `fingerprint` and `policy_hash`\n\n| what differs | one | the other | same `fingerprint` | same `policy_hash` |\n| --- | --- | --- | --- | --- |\n";
     for (what, one, other) in PAIRS {
         let (first, second) = (record(one), record(other));
@@ -255,9 +331,12 @@ fn every_classification_has_its_sample() {
 }
 
 fn record(keys: &str) -> Value {
+    record_of(&format!(r#"{{"csp-report":{{"document-uri":"https://shop.example/cart",{keys}}}}}"#))
+}
+
+fn record_of(body: &str) -> Value {
     static BENCH: LazyLock<Mutex<Bench>> = LazyLock::new(|| Mutex::new(Bench::new()));
     let bench = BENCH.lock().expect("not poisoned");
-    let body = format!(r#"{{"csp-report":{{"document-uri":"https://shop.example/cart",{keys}}}}}"#);
     let delivery = Delivery {
         received_at: noon(),
         app: None,
