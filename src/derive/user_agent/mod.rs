@@ -27,6 +27,8 @@ fn row_version(ua: &str, token: &str) -> Option<u32> {
             version(ua, &["AppVersion/", "app_version/", "musical_ly_"])
         }
         "Opera" => version(ua, &["Version/", "Opera"]), // Presto's last ones stay at "Opera/9.80"
+        // Since 2019 it gives the number of its WebKit, as Safari's token does.
+        "Epiphany/" => version(ua, &["Epiphany/"]).filter(|&major| major < 600),
         _ => version(ua, &[token]),
     }
 }
@@ -43,7 +45,7 @@ fn only_system(token: &str) -> Option<&'static str> {
 /// Reads a user agent string. Total: what it cannot read is `None`.
 pub fn parse(user_agent: &str) -> Agent {
     let ua = &user_agent[..user_agent.floor_char_boundary(MAX_BYTES)];
-    crawler(ua).or_else(|| tool(ua)).unwrap_or_else(|| browser(ua))
+    crawler(ua).or_else(|| tool(ua)).or_else(|| visitor(ua)).unwrap_or_else(|| browser(ua))
 }
 
 /// Describes a program without a person before it.
@@ -61,11 +63,19 @@ fn crawler(ua: &str) -> Option<Agent> {
 
 /// Says whether a word of a string in lower case is a robot's.
 fn calls_itself_robot(lower: &str) -> bool {
+    // Two makers of telephones, which give these as the model: "CUBOT_X30", "M bot 54".
+    let is_model = |word: &str, rest: &str| {
+        word == "cubot"
+            || word == "bot"
+                && rest
+                    .strip_prefix(' ')
+                    .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+    };
     lower.contains("crawler")
-        || lower
-            .split(|c: char| !c.is_ascii_alphanumeric())
-            // Cubot makes telephones, which give its name as the model.
-            .any(|word| word != "cubot" && (word.ends_with("bot") || word.ends_with("spider")))
+        || lower.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| {
+            let rest = &lower[word.as_ptr() as usize - lower.as_ptr() as usize + word.len()..];
+            (word.ends_with("bot") || word.ends_with("spider")) && !is_model(word, rest)
+        })
 }
 
 /// Reads the string of a command line tool or a library.
@@ -75,6 +85,12 @@ fn tool(ua: &str) -> Option<Agent> {
     }
     let (browser, major) = lookup(TOOLS, ua)?;
     Some(automaton(Device::Misc, Some(browser), major))
+}
+
+/// Reads the string of a program that gives an address to complain to, as no browser does.
+fn visitor(ua: &str) -> Option<Agent> {
+    let gives_address = ["+http://", "+https://"].iter().any(|sign| ua.contains(sign));
+    gives_address.then(|| automaton(Device::Crawler, Some("Crawler"), None))
 }
 
 /// Reads any other string, a browser's most likely.
@@ -128,6 +144,14 @@ fn without_row(
                 None => number(seen.version),
             };
             (Some("Internet Explorer"), major)
+        }
+        // An Xbox, to woothee.
+        (_, _) if ua.contains("Trident/") => {
+            (Some("Internet Explorer"), version(ua, &["Trident/"]).map(|trident| trident + 4))
+        }
+        // Without the Safari/ token that woothee waits for: old telephones, and apps of today.
+        ("UNKNOWN", _) if version(ua, &["Chrome/"]).is_some() => {
+            (Some("Chrome"), version(ua, &["Chrome/"]))
         }
         (name, _) => {
             let browser = browser_name(name);

@@ -33,25 +33,36 @@ pub const BROWSERS: &[(&str, &str)] = &[
     ("Ddg/", "DuckDuckGo"), // the newer token
     ("Brave/", "Brave"),    // old ones; today it passes for Chrome
     ("Brave Chrome/", "Brave"),
+    ("Brave", "Brave"), // iOS: a bare word at the end, without a version
     ("QQBrowser/", "QQ Browser"),
     ("MQQBrowser/", "QQ Browser"),
     ("UCBrowser", "UC Browser"), // before Opera Mini, which it imitates; old ones put no slash
     ("UCWEB", "UC Browser"),
+    ("UCMobile/", "UC Browser"), // what it calls itself on Android 15
     ("MiuiBrowser/", "MIUI Browser"),
     ("HuaweiBrowser/", "Huawei Browser"),
     ("HeyTapBrowser/", "HeyTap Browser"), // Oppo, Realme, OnePlus
     ("VivoBrowser/", "Vivo Browser"),
     ("YaBrowser/", "Yandex Browser"), // woothee wants four numbers in the version
+    ("YaSearchBrowser/", "Yandex Search App"), // its numbers are not the browser's
+    ("YandexSearch/", "Yandex Search App"),
     ("Whale/", "Whale"),
     ("Silk/", "Silk"), // Fire OS only; old ones claim a Mac or a bare Linux
     ("Puffin/", "Puffin"),
     ("Maxthon", "Maxthon"), // "Maxthon 2.0" inside an MSIE string has no slash
+    ("MAXTHON", "Maxthon"),
+    ("MxBrowser/", "Maxthon"), // on Android, in a web view
+    ("Sleipnir/", "Sleipnir"), // on Android, in a web view; in an MSIE string on Windows
     // Gecko's relatives; some drop the Firefox/ token, others keep it for compatibility.
     ("SeaMonkey/", "SeaMonkey"),
     ("PaleMoon/", "Pale Moon"),
+    ("Iceweasel/", "Iceweasel"), // Debian's Firefox up to 2016
     // Debatable: not called Firefox, as its old numbers are those of a shell around the system's
     // web view and would read as an ancient Firefox. Today's, on Android, sends Firefox/ alone.
     ("Focus/", "Firefox Focus"),
+    // WebKit and KHTML on free desktops, which woothee takes for Safari or knows nothing of.
+    ("Epiphany/", "Epiphany"),
+    ("Konqueror/", "Konqueror"),
     // Opera. Debatable: Mini keeps its own name, since its pages are rendered on a server.
     ("Opera Mini/", "Opera Mini"),
     ("OPR/", "Opera"), // woothee takes it for a web view if "wv" is near
@@ -127,6 +138,7 @@ pub const TOOLS: &[(&str, &str)] = &[
     ("Go-http-client/", "Go-http-client"),
     ("okhttp/", "okhttp"),
     ("axios/", "axios"),
+    ("Scrapy/", "Scrapy"),
     ("node-fetch", "node-fetch"), // its third version sends no number
     ("Apache-HttpClient/", "Apache-HttpClient"),
     ("Java-http-client/", "Java"),
