@@ -1,0 +1,94 @@
+//! Every kind, in every engine, enforced and not, by every way of delivery.
+
+use crate::browser::{Browser, Engine};
+use crate::kinds::{Table, Visit};
+use crate::recorder::Recorder;
+use crate::records::compare;
+use crate::verdicts::Verdicts;
+use anyhow::Result;
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+/// What is known of a browser once it runs.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    pub engine: Engine,
+    pub version: String,
+}
+
+/// Opens all pages of the matrix, each until its reports are stored.
+pub async fn visit(browser: &mut Browser, table: &Table, recorder: &Recorder) -> Result<()> {
+    let identity = Identity { engine: browser.engine, version: browser.version.clone() };
+    for visit in table.visits(browser.engine) {
+        browser.open(&visit.url()).await?;
+        let app = visit.app();
+        let reports = expected(table, visit, &identity).records.len();
+        if reports == 0 {
+            // That something does not come can only be said after some time.
+            recorder.wait(SILENCE, |recorder| recorder.stored(&app) > 0).await;
+        } else if !recorder.wait(PATIENCE, |recorder| recorder.stored(&app) >= reports).await {
+            eprintln!("{app}: {} of {reports} reports came", recorder.stored(&app));
+        }
+    }
+    Ok(())
+}
+
+/// Compares the records of all visits with the table.
+pub fn check(table: &Table, browsers: &[Identity], rows: &[Value], verdicts: &mut Verdicts) {
+    let mut by_app: BTreeMap<&str, Vec<Value>> = BTreeMap::new();
+    for row in rows {
+        by_app.entry(text(row, "app_name")).or_default().push(row.clone());
+    }
+    for identity in browsers {
+        for visit in table.visits(identity.engine) {
+            let app = visit.app();
+            let found = by_app.get(app.as_str()).map_or(&[][..], Vec::as_slice);
+            verdicts.add(&app, compare(&expected(table, visit, identity), found));
+        }
+    }
+    for kind in &table.kinds {
+        let mut fingerprints: BTreeSet<&str> = BTreeSet::new();
+        let mut policies: BTreeSet<&str> = BTreeSet::new();
+        for identity in browsers {
+            for visit in table.visits(identity.engine).filter(|visit| visit.kind.name == kind.name)
+            {
+                let rows = by_app.get(visit.app().as_str()).map_or(&[][..], Vec::as_slice);
+                fingerprints.extend(rows.iter().map(|row| text(row, "fingerprint")));
+                policies.extend(rows.iter().map(|row| text(row, "policy_hash")));
+            }
+        }
+        let one = |what: &str, found: &BTreeSet<&str>, wanted: usize| {
+            (found.len() != wanted).then(|| format!("{wanted} {what} expected, found {found:?}"))
+        };
+        let wrong = [
+            one("fingerprint", &fingerprints, 1),
+            one("policy_hash", &policies, 1 + usize::from(kind.second.is_some())),
+        ];
+        verdicts
+            .add(&format!("one fingerprint: {}", kind.name), wrong.into_iter().flatten().collect());
+    }
+}
+
+fn expected(table: &Table, visit: Visit<'_>, identity: &Identity) -> crate::kinds::Expected {
+    let major = identity.version.split('.').next().unwrap_or_default();
+    let (browser, major) = match identity.engine {
+        Engine::Chromium => ("HeadlessChrome", major),
+        Engine::Firefox => ("Firefox", major),
+        // MiniBrowser says that it is Safari, of a version of its own.
+        Engine::Webkit => ("Safari", WEBKIT_MAJOR),
+    };
+    table.expected(visit, browser, major)
+}
+
+fn text<'v>(row: &'v Value, name: &str) -> &'v str {
+    row[name].as_str().unwrap_or_default()
+}
+
+const WEBKIT_MAJOR: &str = "60";
+
+/// How long is waited for reports that must come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// How long is waited for reports that must not come.
+const SILENCE: Duration = Duration::from_secs(2);
