@@ -167,8 +167,8 @@ impl Table {
         })
     }
 
-    /// What a visit has to leave behind.
-    pub fn expected<'t>(&'t self, visit: Visit<'t>, browser: &str, major: &str) -> Expected {
+    /// What a visit has to leave behind, by a browser of this name, major version and user agent.
+    pub fn expected<'t>(&'t self, visit: Visit<'t>, browser: [&str; 3]) -> Expected {
         let applying = |differences: &'t [Difference]| {
             differences.iter().filter(move |difference| difference.applies(visit))
         };
@@ -176,7 +176,7 @@ impl Table {
         let instead = own.iter().rev().find_map(|difference| difference.records.as_ref());
         let mut records = instead.unwrap_or(&visit.kind.records).clone();
         for record in &mut records {
-            for (field, value) in visit.fields(browser, major) {
+            for (field, value) in visit.fields(browser) {
                 record.entry(field.to_owned()).or_insert(value);
             }
             for difference in applying(&self.every).chain(own.iter().copied()) {
@@ -255,7 +255,7 @@ impl Visit<'_> {
     }
 
     /// The fields that follow from the visit alone.
-    fn fields(&self, browser: &str, major: &str) -> Vec<(&'static str, String)> {
+    fn fields(&self, [browser, major, user_agent]: [&str; 3]) -> Vec<(&'static str, String)> {
         let wire = match (self.engine, self.way) {
             (Engine::Webkit, Way::Uri) => "hybrid",
             (Engine::Chromium | Engine::Firefox, Way::Uri) => "report_uri",
@@ -275,6 +275,7 @@ impl Visit<'_> {
             ("device", "pc".to_owned()),
             ("browser", browser.to_owned()),
             ("browser_major", major.to_owned()),
+            ("user_agent", user_agent.to_owned()),
         ]
     }
 }

@@ -26,12 +26,13 @@ use proxy::Network;
 use recorder::Recorder;
 use site::Site;
 use std::path::{Path, PathBuf};
-use std::process::ExitCode;
+use std::process::{ExitCode, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::sleep;
 use verdicts::Verdicts;
 
 /// What the command line asks for.
@@ -89,10 +90,10 @@ async fn all(wanted: &Wanted, folder: &Path) -> Result<bool> {
         let folder = folder.to_owned();
         running.spawn(async move {
             let mut browser = Browser::start(engine, proxy, &folder).await?;
-            let identity = Identity { engine, version: browser.version.clone() };
+            let identity = Identity::of(&mut browser).await?;
             println!("{} {}", engine.title(), identity.version);
             habits::begin(&mut browser, &recorder).await?;
-            matrix::visit(&mut browser, &table, &recorder).await?;
+            matrix::visit(&mut browser, &identity, &table, &recorder).await?;
             habits::visit(&mut browser, &recorder).await?;
             recorder.wait_for_quiet(Duration::from_secs(3)).await;
             browser.quit().await?;
@@ -166,24 +167,31 @@ fn mark(command: &mut Command, folder: &Path) {
 }
 
 /// Ends every process that is marked: browsers start many, in groups and sessions of their own.
+/// They are asked first, so that a screen takes its lock file along.
 async fn sweep(folder: &Path) {
-    let mark = format!("{MARK}={}", folder.display());
-    for _ in 0..20 {
-        let mut left = Vec::new();
-        let Ok(processes) = std::fs::read_dir("/proc") else { return };
-        for process in processes.flatten() {
-            let id = process.file_name().to_string_lossy().into_owned();
-            let Ok(environment) = std::fs::read(process.path().join("environ")) else { continue };
-            if environment.split(|&byte| byte == 0).any(|entry| entry == mark.as_bytes()) {
-                left.push(id);
-            }
-        }
+    for how in [["-TERM"; 40], ["-KILL"; 40]].concat() {
+        let left = marked(folder);
         if left.is_empty() {
             return;
         }
-        let _ = Command::new("kill").arg("-KILL").args(&left).status().await;
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        let _ = Command::new("kill").arg(how).args(&left).stderr(Stdio::null()).status().await;
+        sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// The processes of this run that are still there.
+fn marked(folder: &Path) -> Vec<String> {
+    let mark = format!("{MARK}={}", folder.display());
+    let is_marked = |id: &String| {
+        std::fs::read(format!("/proc/{id}/environ")).is_ok_and(|environment| {
+            environment.split(|&byte| byte == 0).any(|entry| entry == mark.as_bytes())
+        })
+    };
+    let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .filter(is_marked)
+        .collect()
 }
 
 const MARK: &str = "BROWSERS_OF_RUN";

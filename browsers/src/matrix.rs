@@ -15,15 +15,40 @@ use std::time::Duration;
 pub struct Identity {
     pub engine: Engine,
     pub version: String,
+    pub user_agent: String,
+}
+
+impl Identity {
+    pub async fn of(browser: &mut Browser) -> Result<Self> {
+        let user_agent = browser.user_agent().await?;
+        Ok(Self { engine: browser.engine, version: browser.version.clone(), user_agent })
+    }
+
+    /// The name and major version that records must have.
+    fn name_and_major(&self) -> (&'static str, &str) {
+        let (name, version) = match self.engine {
+            Engine::Chromium => ("HeadlessChrome", Some(self.version.as_str())),
+            Engine::Firefox => ("Firefox", Some(self.version.as_str())),
+            // MiniBrowser calls itself Safari, of a version that is not WebKitGTK's.
+            Engine::Webkit => {
+                ("Safari", self.user_agent.split_once("Version/").map(|(_, version)| version))
+            }
+        };
+        (name, version.unwrap_or_default().split('.').next().unwrap_or_default())
+    }
 }
 
 /// Opens all pages of the matrix, each until its reports are stored.
-pub async fn visit(browser: &mut Browser, table: &Table, recorder: &Recorder) -> Result<()> {
-    let identity = Identity { engine: browser.engine, version: browser.version.clone() };
+pub async fn visit(
+    browser: &mut Browser,
+    identity: &Identity,
+    table: &Table,
+    recorder: &Recorder,
+) -> Result<()> {
     for visit in table.visits(browser.engine) {
         browser.open(&visit.url()).await?;
         let app = visit.app();
-        let reports = expected(table, visit, &identity).records.len();
+        let reports = expected(table, visit, identity).records.len();
         if reports == 0 {
             // That something does not come can only be said after some time.
             recorder.wait(SILENCE, |recorder| recorder.stored(&app) > 0).await;
@@ -71,21 +96,13 @@ pub fn check(table: &Table, browsers: &[Identity], rows: &[Value], verdicts: &mu
 }
 
 fn expected(table: &Table, visit: Visit<'_>, identity: &Identity) -> crate::kinds::Expected {
-    let major = identity.version.split('.').next().unwrap_or_default();
-    let (browser, major) = match identity.engine {
-        Engine::Chromium => ("HeadlessChrome", major),
-        Engine::Firefox => ("Firefox", major),
-        // MiniBrowser says that it is Safari, of a version of its own.
-        Engine::Webkit => ("Safari", WEBKIT_MAJOR),
-    };
-    table.expected(visit, browser, major)
+    let (browser, major) = identity.name_and_major();
+    table.expected(visit, [browser, major, &identity.user_agent])
 }
 
 fn text<'v>(row: &'v Value, name: &str) -> &'v str {
     row[name].as_str().unwrap_or_default()
 }
-
-const WEBKIT_MAJOR: &str = "60";
 
 /// How long is waited for reports that must come.
 const PATIENCE: Duration = Duration::from_secs(30);

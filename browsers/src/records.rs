@@ -29,6 +29,7 @@ const FIELDS: &[&str] = &[
     "browser_major",
     "os",
     "device",
+    "user_agent",
     "tags",
     "filter_rule",
     "wire",

@@ -150,6 +150,18 @@ impl Browser {
         Ok(())
     }
 
+    /// What the browser calls itself, as scripts are told.
+    pub async fn user_agent(&mut self) -> Result<String> {
+        let script = json!({ "script": "return navigator.userAgent", "args": [] });
+        let answer = match &mut self.driver {
+            Driver::WebDriver(driver) => driver.post("execute/sync", script).await?,
+            Driver::Marionette(marionette) => {
+                marionette.call("WebDriver:ExecuteScript", script).await?["value"].clone()
+            }
+        };
+        Ok(answer.as_str().context("no user agent")?.to_owned())
+    }
+
     /// Ends the browser as its user would.
     pub async fn quit(mut self) -> Result<()> {
         match &mut self.driver {
@@ -259,17 +271,20 @@ async fn webkit(proxy: SocketAddr, home: &Path, folder: &Path) -> Result<Browser
     let port = free_port()?;
     let mut command = Command::new("xvfb-run");
     command.args(["-a", "dbus-run-session", "--", "WebKitWebDriver"]).arg(format!("--port={port}"));
-    // No cache or cookie of the user's own.
+    // No cache or cookie of the user's own; and the screen's key goes with the folder.
     for (name, below) in [
         ("HOME", "home"),
         ("XDG_CACHE_HOME", "cache"),
         ("XDG_DATA_HOME", "data"),
         ("XDG_CONFIG_HOME", "config"),
+        ("TMPDIR", "tmp"),
     ] {
         let path = home.join(below);
         fs::create_dir_all(&path)?;
         command.env(name, path);
     }
+    // Nor the services of a desktop, one of which would mount a file system.
+    command.env("GIO_USE_PORTALS", "0").env("GTK_USE_PORTAL", "0").env("NO_AT_BRIDGE", "1");
     let process = spawn(command, home, folder)?;
     let capabilities = json!({
         "acceptInsecureCerts": true,
