@@ -93,8 +93,12 @@ fn row(place: &str, difference: &Difference) -> String {
     if difference.repeats {
         what.push("may come twice".to_owned());
     }
+    if difference.fingerprint {
+        what.push("another `fingerprint`".to_owned());
+    }
     what.extend(difference.fields.iter().map(|(field, value)| match value.as_str() {
         "-" => format!("no `{field}`"),
+        "*" => format!("`{field}` of some value"),
         value if value.starts_with('~') => format!("`{field}` may be absent"),
         value => format!("`{field}` is `{}`", value.replace('\n', " ")),
     }));

@@ -66,6 +66,9 @@ pub struct Difference {
     /// Whether each report may come more than once.
     #[serde(default)]
     pub repeats: bool,
+    /// Whether the fingerprint is not that of the others.
+    #[serde(default)]
+    pub fingerprint: bool,
 }
 
 pub type Fields = BTreeMap<String, String>;
@@ -111,6 +114,8 @@ pub struct Expected {
     pub records: Vec<Fields>,
     /// Whether each may be there more than once.
     pub repeats: bool,
+    /// Whether their fingerprint is not that of the other visits to this kind.
+    pub own_fingerprint: bool,
 }
 
 impl Mode {
@@ -189,7 +194,11 @@ impl Table {
             complete(record);
             record.retain(|_, value| value != "-");
         }
-        Expected { records, repeats: own.iter().any(|difference| difference.repeats) }
+        Expected {
+            records,
+            repeats: own.iter().any(|difference| difference.repeats),
+            own_fingerprint: own.iter().any(|difference| difference.fingerprint),
+        }
     }
 }
 

@@ -74,12 +74,15 @@ pub fn check(table: &Table, browsers: &[Identity], rows: &[Value], verdicts: &mu
     }
     for kind in &table.kinds {
         let mut fingerprints: BTreeSet<&str> = BTreeSet::new();
+        let mut others: BTreeSet<&str> = BTreeSet::new();
         let mut policies: BTreeSet<&str> = BTreeSet::new();
         for identity in browsers {
             for visit in table.visits(identity.engine).filter(|visit| visit.kind.name == kind.name)
             {
                 let rows = by_app.get(visit.app().as_str()).map_or(&[][..], Vec::as_slice);
-                fingerprints.extend(rows.iter().map(|row| text(row, "fingerprint")));
+                let is_other = expected(table, visit, identity).own_fingerprint;
+                let found = if is_other { &mut others } else { &mut fingerprints };
+                found.extend(rows.iter().map(|row| text(row, "fingerprint")));
                 policies.extend(rows.iter().map(|row| text(row, "policy_hash")));
             }
         }
@@ -88,6 +91,8 @@ pub fn check(table: &Table, browsers: &[Identity], rows: &[Value], verdicts: &mu
         };
         let wrong = [
             one("fingerprint", &fingerprints, 1),
+            // An exception that is none any more has to go.
+            (!others.is_disjoint(&fingerprints)).then(|| format!("{others:?} is no other one")),
             one("policy_hash", &policies, 1 + usize::from(kind.second.is_some())),
         ];
         verdicts

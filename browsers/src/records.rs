@@ -84,11 +84,13 @@ fn differences(expected: &Fields, found: &Fields) -> Vec<String> {
         .iter()
         .filter_map(|&name| {
             let (wanted, found) = (expected.get(name), found.get(name));
-            let is_right = match wanted.and_then(|value| value.strip_prefix('~')) {
-                // What may be absent too.
-                Some(value) => found.is_none_or(|found| found == value),
-                None => wanted == found,
-            };
+            let is_any = wanted.is_some_and(|value| value == "*") && found.is_some();
+            let is_right = is_any
+                || match wanted.and_then(|value| value.strip_prefix('~')) {
+                    // What may be absent too.
+                    Some(value) => found.is_none_or(|found| found == value),
+                    None => wanted == found,
+                };
             let shown = |value: Option<&String>| {
                 value.map_or_else(|| "absent".to_owned(), |value| format!("{value:?}"))
             };
