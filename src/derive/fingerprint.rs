@@ -7,8 +7,10 @@ use sha2::{Digest, Sha256};
 /// Digests what makes a violation this one: the site, the directive, and what was blocked.
 ///
 /// - The site is the page's host. The page itself counts only where the blocked thing is part of
-///   it (inline code, eval, trusted types, framing, sandbox): a script that every page loads is
-///   one violation, inline code on two pages is two.
+///   it (inline code, eval, trusted types, sandbox): a script that every page loads is one
+///   violation, inline code on two pages is two.
+/// - Framing is known by its site alone: Chromium 156 cuts the framed page to its origin, in
+///   document-uri too, so that a framer of another site does not learn where its frame went.
 /// - The directive is its base: `-elem` and `-attr` are unknown before CSP3.
 /// - A network resource is its host and scrubbed path. Where engines name only the origin, and
 ///   for anything of another scheme, that is all there is.
@@ -35,13 +37,11 @@ pub fn fingerprint(violation: &Violation<'_>) -> Fingerprint {
         None => "",
     });
 
-    let is_about_the_page = matches!(
-        directive.and_then(DirectiveName::known),
-        Some(Directive::FrameAncestors | Directive::Sandbox)
-    );
+    let known = directive.and_then(DirectiveName::known);
     match &violation.blocked {
         // A word for the kind comes first: `https://inline/` is not `inline`.
-        _ if is_about_the_page => {
+        _ if known == Some(Directive::FrameAncestors) => part("page"),
+        _ if known == Some(Directive::Sandbox) => {
             part("page");
             part(page_path(page));
         }

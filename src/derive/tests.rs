@@ -249,6 +249,16 @@ fn inline_code_is_known_by_its_page() {
 }
 
 #[test]
+fn framing_is_known_by_its_site() {
+    let on = |page, blocked| fingerprint_of(page, "frame-ancestors", blocked, |_| {});
+    let page = "https://shop.example/checkout";
+    let webkit = on(page, page);
+    assert_eq!(on("https://shop.example/", "https://shop.example/"), webkit, "Chromium");
+    assert_eq!(on(page, ""), webkit, "Firefox");
+    assert_ne!(on("https://other.example/checkout", ""), webkit);
+}
+
+#[test]
 fn frames_are_known_by_their_origin() {
     let page = "https://shop.example/";
     let chromium = fingerprint_of(page, "frame-src", "https://video.example.net", |_| {});
