@@ -11,116 +11,8 @@ use cspipe::report::{Delivery, RawReport, Wire};
 use proptest::prelude::*;
 use std::borrow::Cow;
 use std::sync::LazyLock;
+use support::bodies::{body, text};
 use support::{Bench, fixtures, noon, stages};
-
-/// Keys of a report in all spellings, and some that are none.
-const KEYS: &[&str] = &[
-    "csp-report",
-    "type",
-    "body",
-    "url",
-    "age",
-    "user_agent",
-    "document-uri",
-    "documentURL",
-    "referrer",
-    "blocked-uri",
-    "blockedURL",
-    "violated-directive",
-    "effective-directive",
-    "effectiveDirective",
-    "original-policy",
-    "originalPolicy",
-    "disposition",
-    "status-code",
-    "script-sample",
-    "sample",
-    "source-file",
-    "sourceFile",
-    "line-number",
-    "lineNumber",
-    "request",
-    "known-pins",
-    "x",
-    "",
-];
-
-/// Texts that mean something somewhere.
-const TEXTS: &[&str] = &[
-    "",
-    "inline",
-    "eval",
-    "self",
-    "null",
-    "data",
-    "chrome-extension",
-    "https://a.test/x?y#z",
-    "//a.test/",
-    "http://:1/",
-    "csp-violation",
-    "deprecation",
-    "script-src 'self'",
-    "default-src",
-    "inline script base restriction",
-    "enforce",
-    "report",
-    "12",
-    "a\u{202e}b",
-    "\u{0}",
-    "about:blank",
-    "moz-extension://3b241101-e2bb-4255-8caf-4136c566a962/x",
-    "blob:x",
-    "acme://x",
-    "a.b://x",
-    "localhost://x",
-    "127.0.0.1",
-    "a.test:80",
-    "GET http://a.test/ HTTP/1.1",
-    "tel:110",
-    "#",
-    "inline",
-    "anna@example.org",
-    "4111 1111 1111 1111",
-    "aBcDeFgHiJkLmNoPqRsTuV",
-    "user-script:1",
-    "https://u:p@[::1]:8/;a=b/eyJx",
-    "%",
-    "\\",
-];
-
-fn json() -> impl Strategy<Value = serde_json::Value> {
-    let leaf = prop_oneof![
-        Just(serde_json::Value::Null),
-        any::<bool>().prop_map(Into::into),
-        any::<i64>().prop_map(Into::into),
-        any::<f64>().prop_map(Into::into),
-        "\\PC{0,30}".prop_map(Into::into),
-        prop::sample::select(TEXTS).prop_map(Into::into),
-    ];
-    leaf.prop_recursive(4, 48, 8, |inner| {
-        let key =
-            prop_oneof![4 => prop::sample::select(KEYS).prop_map(str::to_owned), 1 => "\\PC{0,8}"];
-        prop_oneof![
-            prop::collection::vec(inner.clone(), 0..6).prop_map(Into::into),
-            prop::collection::vec((key, inner), 0..10)
-                .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
-        ]
-    })
-}
-
-/// A text of a report: one that means something, with something around it.
-fn text() -> impl Strategy<Value = String> {
-    let around = prop::sample::select(&["", "", "", "#x", "?y", " ", "\u{0}", "/z", ":1", ";"][..]);
-    let directive = prop::sample::select(
-        &["script-src", "style-src 'self'", "img-src", "default-src", "script-src-elem"][..],
-    );
-    prop_oneof![
-        6 => (around.clone(), prop::sample::select(TEXTS), around).prop_map(|(before, text, after)| format!("{before}{text}{after}")),
-        3 => directive.prop_map(str::to_owned),
-        1 => "\\PC{0,40}",
-        1 => "[a-zA-Z0-9@.:/%=;?#_-]{0,40}",
-    ]
-}
 
 /// Every choice of what is kept.
 fn keeping() -> impl Strategy<Value = normalize::Settings> {
@@ -137,25 +29,6 @@ fn keeping() -> impl Strategy<Value = normalize::Settings> {
         sample: text,
         ..normalize::Settings::default()
     })
-}
-
-/// Bodies: JSON, JSON with something broken, noise.
-fn body() -> impl Strategy<Value = Vec<u8>> {
-    prop_oneof![
-        4 => json().prop_map(|value| value.to_string().into_bytes()),
-        2 => (json(), any::<prop::sample::Index>(), any::<u8>()).prop_map(|(value, at, byte)| {
-            let mut bytes = value.to_string().into_bytes();
-            let at = at.index(bytes.len());
-            bytes[at] = byte;
-            bytes
-        }),
-        1 => (json(), any::<prop::sample::Index>()).prop_map(|(value, at)| {
-            let bytes = value.to_string().into_bytes();
-            bytes[..at.index(bytes.len())].to_vec()
-        }),
-        1 => prop::collection::vec(any::<u8>(), 0..200),
-        1 => "[a-z-]{0,20}=[a-zA-Z0-9%+&=-]{0,60}".prop_map(String::into_bytes),
-    ]
 }
 
 proptest! {

@@ -192,7 +192,12 @@ fn is_number(word: &[u8]) -> bool {
     match serde_json::from_str::<serde_json::Number>(text) {
         Ok(number) => {
             let is_whole = !text.contains(['.', 'e', 'E']);
-            if is_whole { number.is_i64() || number.is_u64() } else { number.is_f64() }
+            // `-0` is whole to the fast parser and a float to this one.
+            if is_whole && text != "-0" {
+                number.is_i64() || number.is_u64()
+            } else {
+                number.is_f64()
+            }
         }
         Err(_) => false,
     }

@@ -227,10 +227,11 @@ fn limit<'b>(address: Address<'b>, settings: &Settings, repairs: &mut Repairs) -
         Address::Local { scheme, text } if scheme.len() <= MAX_SCHEME => {
             Address::Local { scheme, text: super::cut(text, max, repairs) }
         }
-        // No scheme has so long a name.
-        Address::Local { scheme, .. } => {
+        // No scheme has so long a name, and a part of it would be taken for one when it is read
+        // again.
+        Address::Local { .. } => {
             repairs.add(Repair::Truncated);
-            Address::Label(super::cut(scheme, MAX_SCHEME as u64, repairs))
+            Address::Label(Cow::Borrowed("*"))
         }
         Address::Label(text) => Address::Label(super::cut(text, max, repairs)),
     }

@@ -509,9 +509,12 @@ fn long_texts_are_cut_and_marked() {
     let violation = normalized(report(&[("blocked", &host)]));
     assert_eq!(violation.blocked.text(), Some("https://"));
     assert!(matches!(violation.blocked, Blocked::Resource(Address::Label(_))));
-    let scheme = format!("{}:x", "a".repeat(3000));
-    let violation = normalized(report(&[("blocked", &scheme)]));
-    assert!(matches!(violation.blocked, Blocked::Resource(Address::Label(_))));
+    // A scheme, with its colon or without: what is left of it must not be taken for one.
+    for scheme in [format!("{}:x", "a".repeat(3000)), "inlin".repeat(20)] {
+        let violation = normalized(report(&[("blocked", &scheme)]));
+        assert!(matches!(violation.blocked, Blocked::Resource(Address::Label(_))));
+        assert_eq!(normalized(violation.to_raw()), violation);
+    }
 }
 
 #[test]

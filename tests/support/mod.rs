@@ -1,6 +1,7 @@
 //! What several tests need: fixtures, and a pipeline that ends in memory.
 #![allow(dead_code, reason = "no test file uses all of it")]
 
+pub mod bodies;
 pub mod edge;
 pub mod process;
 
