@@ -29,8 +29,24 @@ pub fn place<'b>(
         Cow::Borrowed(text) => parse(trimmed(text), role, keep)?,
         Cow::Owned(text) => into_owned(parse(trimmed(&text), role, keep)?),
     };
+    let address = settled(limit(address, settings, repairs), role, keep);
     // `#top` alone: nothing of it may be kept.
-    Some(limit(address, settings, repairs)).filter(|address| !address.text().is_empty())
+    Some(address).filter(|address| !address.text().is_empty())
+}
+
+/// A label that stays one when it is read again. What is masked or cut in it may have been what
+/// kept it from being a URL: `https://a\u{1}b.test/` must not come back as `https://a*b.test/`.
+fn settled(address: Address<'_>, role: Role, keep: Keep) -> Address<'_> {
+    match address {
+        Address::Label(label) => {
+            let again = parse(trimmed(&label), role, keep);
+            let is_same = label.is_empty()
+                || matches!(&again, Some(Address::Label(again)) if *again == label);
+            drop(again);
+            Address::Label(if is_same { label } else { Cow::Borrowed("*") })
+        }
+        Address::Network(_) | Address::Local { .. } => address,
+    }
 }
 
 /// Without the white space and control characters around, which no address needs.

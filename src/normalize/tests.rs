@@ -518,6 +518,23 @@ fn long_texts_are_cut_and_marked() {
 }
 
 #[test]
+fn what_is_no_url_does_not_become_one_by_being_masked() {
+    for text in [
+        "https://img.ex\u{3}ample.net/model.glb",
+        "https://img.ex>ample.net/model.glb",
+        "https://a b.example/x?token=1",
+        "https://anna@[email].example/",
+        "https://[email]",
+        "sandbox eval code",
+    ] {
+        let fields = [("blocked", text), ("document", text), ("source", text)];
+        let once = normalized(report(&fields));
+        assert!(matches!(once.blocked, Blocked::Resource(Address::Label(_))), "{once:?}");
+        assert_eq!(normalized(once.to_raw()), once);
+    }
+}
+
+#[test]
 fn bodies_of_other_reports_are_scrubbed_by_key() {
     use crate::report::{OtherReport, Wire};
     let body = r#"{"documentURL":"https://shop.example/a?b=c","blockedURL":"https://cdn.example.net/x?y=z",
