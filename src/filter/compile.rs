@@ -1,11 +1,9 @@
 //! Files → one rule set, whole or not at all.
 
-use super::enforce;
 use super::error::{RuleError, in_order};
 use super::field::{Field, Subject};
-use super::file;
+use super::file::{self, enforce, overrides};
 use super::index::Index;
-use super::overrides;
 use super::own_hosts::OwnHosts;
 use super::rule::{Action, AppGlob, Mode, Rule};
 use super::value::Lists;

@@ -1,11 +1,11 @@
 //! Violation and facts → verdict.
 //!
 //! In: a [`Subject`] and a [`RuleSet`]. Out: a [`Verdict`]: clean or filtered, by which rule, with
-//! which labels. Rules are data, under `filters/`; this module knows how they are written
-//! (`file`, told to editors by `schema`), what they may ask (`field`, `operator`), how it is answered (`condition`), how they
-//! are put together (`compile`), found (`index`) and explained (`explain`). What a site says of its
-//! hosts, and of rules on trial, stands in `own_hosts` and `enforce`; what a policy says of the
-//! violation in `permission`.
+//! which labels. Rules are data, under `filters/`; the folder `file` knows how they are written and
+//! what editors may know of that; this one what they may ask (`field`), how it is answered
+//! (`condition`), how they are put together (`compile`), found (`index`) and explained (`explain`).
+//! What a site says of its hosts stands in `own_hosts`; what a policy says of the violation in
+//! `permission`.
 //!
 //! Order: rules stand sorted by priority and id, so that the order of files does not matter. A
 //! matching `keep` rule beats every `filter` rule; among these the first gives the reason. A rule
@@ -16,8 +16,6 @@
 
 mod compile;
 mod condition;
-mod contradiction;
-mod enforce;
 mod error;
 mod example;
 mod explain;
@@ -25,12 +23,9 @@ mod field;
 mod file;
 mod index;
 mod keys;
-mod operator;
-mod overrides;
 mod own_hosts;
 mod permission;
 mod rule;
-mod schema;
 mod shipped;
 mod spelling;
 #[cfg(test)]
@@ -44,9 +39,9 @@ pub use error::{RuleError, counted, in_order, told};
 pub use example::{Canary, Example, canaries};
 pub use explain::{Decided, RuleTrace};
 pub use field::{Field, FieldKind, Subject};
+pub use file::schema::json_schema;
 pub use own_hosts::OwnHosts;
 pub use rule::{Action, AppGlob, Block, Mode, Rule};
-pub use schema::json_schema;
 pub use shipped::{FILES as SHIPPED_FILES, shipped};
 pub use spelling::nearest;
 

@@ -1,101 +1,23 @@
-//! Rule files as people write them.
+//! One rule as it stands in its file.
+//!
+//! In: a `[[rule]]` as TOML. Out: the rule, or every mistake in it. What no single place of it shows
+//! is asked of the rule as a whole: questions that contradict each other, and dear ones that no
+//! cheaper one guards.
 
-use super::condition::Test;
-use super::contradiction;
-use super::enforce::{self, Enforcement};
-use super::error::{RuleError, all};
-use super::example::{canaries, read_example};
-use super::field::Field;
-use super::keys::{ExampleKey, FileKey, RuleKey, names};
-use super::operator;
-use super::overrides::{self, Override};
-use super::own_hosts::OwnHosts;
-use super::rule::{Action, AppGlob, Block, Mode, Rule};
-use super::spelling::{nearest, quoted};
-use super::toml::{Node, Pair, collect, parse, unknown_key};
-use super::value::Lists;
+use super::word::{read_action, read_apps, read_canary_names, read_mode, read_reason, rule_id};
+use super::{contradiction, operator};
+use crate::filter::condition::Test;
+use crate::filter::error::{RuleError, all};
+use crate::filter::example::read_example;
+use crate::filter::field::Field;
+use crate::filter::keys::{ExampleKey, RuleKey, names};
+use crate::filter::rule::{Action, AppGlob, Block, Mode, Rule};
+use crate::filter::spelling::nearest;
+use crate::filter::toml::{Node, Pair, collect, unknown_key};
+use crate::filter::value::Lists;
 use crate::report::Reason;
 
-/// What one file says, and what is wrong with the rest of it.
-#[derive(Debug, Default)]
-pub struct Read {
-    pub rules: Vec<Rule>,
-    pub overrides: Vec<Override>,
-    pub own_hosts: OwnHosts,
-    pub enforcements: Vec<Enforcement>,
-    pub errors: Vec<RuleError>,
-    /// Whether its grammar was right; if not, it may have rules that nobody knows of.
-    pub is_whole: bool,
-}
-
-/// Reads one file. `lists` finds the text of a list file that stands beside it.
-pub fn read(file: &str, text: &str, lists: &Lists<'_>) -> Read {
-    let mut read = Read::default();
-    let result = parse(file, text, |root| {
-        read.is_whole = true;
-        let pairs = root.pairs()?;
-        let mut errors = Vec::new();
-        if !pairs.iter().any(|pair| pair.key == FileKey::Format.name()) {
-            let message = format!("`format = {FORMAT}` is missing; a rule file begins with it");
-            errors.push(RuleError::at(file, text, 0, message));
-        }
-        for pair in &pairs {
-            let mistakes = read_file_key(pair, &mut read, lists).err().into_iter().flatten();
-            errors.extend(mistakes.map(|error| error.under(|| pair.key.to_owned())));
-        }
-        if errors.is_empty() { Ok(()) } else { Err(errors) }
-    });
-    read.errors.extend(result.err().into_iter().flatten());
-    read
-}
-
-fn read_file_key(
-    pair: &Pair<'_>,
-    read: &mut Read,
-    lists: &Lists<'_>,
-) -> Result<(), Vec<RuleError>> {
-    let value = &pair.value;
-    let Some(key) = FileKey::from_name(pair.key) else {
-        let elsewhere = if RuleKey::from_name(pair.key).is_some() {
-            Some(format!("`{}` is a key of a rule: write [[rule]] above it", pair.key))
-        } else {
-            None
-        };
-        return Err(unknown_key(pair, &names(FileKey::ALL, FileKey::name), elsewhere).into());
-    };
-    match key {
-        FileKey::Format => match value.integer() {
-            Ok(FORMAT) => {}
-            Ok(other) => {
-                let message =
-                    format!("format {other} is not known; this program reads format {FORMAT}");
-                return Err(value.error(message).into());
-            }
-            Err(error) => return Err(error.into()),
-        },
-        FileKey::Pack => {
-            value.string()?;
-        }
-        FileKey::Rule => {
-            collect(pair, "rule", |node| {
-                let rule = read_rule(node, lists)?;
-                read.rules.push(rule);
-                Ok(())
-            })?;
-        }
-        FileKey::Override => {
-            collect(pair, "override", |node| {
-                read.overrides.push(overrides::read(node)?);
-                Ok(())
-            })?;
-        }
-        FileKey::OwnHosts => read.own_hosts = OwnHosts::read(value)?,
-        FileKey::Enforce => read.enforcements = enforce::read(value)?,
-    }
-    Ok(())
-}
-
-fn read_rule(node: &Node<'_>, lists: &Lists<'_>) -> Result<Rule, Vec<RuleError>> {
+pub fn read_rule(node: &Node<'_>, lists: &Lists<'_>) -> Result<Rule, Vec<RuleError>> {
     let pairs = node.pairs()?;
     let id = pairs.iter().find(|pair| pair.key == RuleKey::Id.name());
     // What is wrong with the id itself is told with the other keys.
@@ -261,9 +183,7 @@ fn read_rule_key(
             rule_id(value, "id")?;
         }
         RuleKey::Title => rule.title = value.words()?.to_owned(),
-        RuleKey::Reason => {
-            rule.reason = one_of(value, "reason", Reason::ALL, Reason::name)?;
-        }
+        RuleKey::Reason => rule.reason = read_reason(value)?,
         RuleKey::Action => rule.action = read_action(value)?,
         RuleKey::Mode => rule.mode = read_mode(value)?,
         RuleKey::Priority => rule.priority = value.integer()?,
@@ -334,69 +254,4 @@ fn read_block(value: &Node<'_>, name: &str, lists: &Lists<'_>) -> Result<Block, 
     }
 }
 
-/// An id or a tag: what a metric label and a web address can hold.
-pub fn rule_id(value: &Node<'_>, what: &str) -> Result<String, RuleError> {
-    let text = value.string()?;
-    let is_id = (1..=MAX_ID).contains(&text.len())
-        && text
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if is_id {
-        Ok(text.to_owned())
-    } else {
-        Err(value.error(format!(
-            "{} is no {what}: use up to {MAX_ID} lower-case letters, digits and hyphens",
-            quoted(text)
-        )))
-    }
-}
-
-fn read_canary_names(value: &Node<'_>) -> Result<Vec<String>, Vec<RuleError>> {
-    let known = canaries().unwrap_or_default();
-    let known: Vec<_> = known.iter().map(|canary| canary.id.as_str()).collect();
-    all(value.items()?.iter().map(|item| {
-        let name = item.string()?;
-        if name == "*" || known.contains(&name) {
-            return Ok(name.to_owned());
-        }
-        Err(item.unknown("canary", name, &known))
-    }))
-}
-
-pub fn read_action(value: &Node<'_>) -> Result<Action, RuleError> {
-    one_of(value, "action", Action::ALL, Action::name)
-}
-
-pub fn read_mode(value: &Node<'_>) -> Result<Mode, RuleError> {
-    one_of(value, "mode", Mode::ALL, Mode::name)
-}
-
-/// Reads names of apps and globs.
-pub fn read_apps(value: &Node<'_>) -> Result<Vec<AppGlob>, Vec<RuleError>> {
-    let globs = all(value.items()?.iter().map(|item| {
-        let text = item.string()?;
-        AppGlob::parse(text).ok_or_else(|| {
-            item.error(format!("{} is no app name with at most one `*`", quoted(text)))
-        })
-    }))?;
-    if globs.is_empty() {
-        return Err(value.error("an empty list would match no app").into());
-    }
-    Ok(globs)
-}
-
-fn one_of<T: Copy>(
-    value: &Node<'_>,
-    what: &str,
-    all: &[T],
-    name: fn(T) -> &'static str,
-) -> Result<T, RuleError> {
-    let text = value.string()?;
-    let found = all.iter().copied().find(|&one| name(one) == text);
-    found.ok_or_else(|| value.unknown(what, text, &names(all, name)))
-}
-
-pub const FORMAT: i64 = 1;
 const DEFAULT_PRIORITY: i64 = 100;
-/// How long an id may be.
-pub const MAX_ID: usize = 64;

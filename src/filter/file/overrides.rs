@@ -3,12 +3,12 @@
 //! In: the tables as TOML, and the rules. Out: the rules as the site wants them, or what is wrong:
 //! an id that no rule has, a second change of one rule, a change that leaves no whole rule.
 
-use super::error::RuleError;
-use super::file::{read_action, read_apps, read_mode, rule_id};
-use super::keys::{OverrideKey, RuleKey, names};
-use super::rule::{Action, AppGlob, Mode, Rule};
-use super::spelling::nearest;
-use super::toml::{Node, Pair, unknown_key};
+use super::word::{read_action, read_apps, read_mode, rule_id};
+use crate::filter::error::RuleError;
+use crate::filter::keys::{OverrideKey, RuleKey, names};
+use crate::filter::rule::{Action, AppGlob, Mode, Rule};
+use crate::filter::spelling::nearest;
+use crate::filter::toml::{Node, Pair, unknown_key};
 use jiff::civil::Date;
 use std::collections::HashMap;
 

@@ -3,12 +3,12 @@
 //! In: `[enforce]` of the rule files, a rule's id with apps. Out: the rule knows for which apps it
 //! decides; for every other it goes on observing. A line without effect is a mistake.
 
-use super::error::{RuleError, all};
-use super::file::read_apps;
-use super::own_hosts::OwnHosts;
-use super::rule::{AppGlob, Mode, Rule};
-use super::spelling::nearest;
-use super::toml::Node;
+use super::word::read_apps;
+use crate::filter::error::{RuleError, all};
+use crate::filter::own_hosts::OwnHosts;
+use crate::filter::rule::{AppGlob, Mode, Rule};
+use crate::filter::spelling::nearest;
+use crate::filter::toml::Node;
 
 /// One line of `[enforce]`.
 #[derive(Debug)]

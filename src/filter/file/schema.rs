@@ -7,11 +7,12 @@
 //!
 //! What stands beside a `$ref` is not read in draft 7, so descriptions stand in what it leads to.
 
-use super::field::{Field, FieldKind};
-use super::file::{FORMAT, MAX_ID};
-use super::keys::{ExampleKey, FileKey, Operator, OverrideKey, RuleKey, names};
+use super::FORMAT;
 use super::operator::operators;
-use super::rule::{Action, Mode};
+use super::word::MAX_ID;
+use crate::filter::field::{Field, FieldKind};
+use crate::filter::keys::{ExampleKey, FileKey, Operator, OverrideKey, RuleKey, names};
+use crate::filter::rule::{Action, Mode};
 use crate::report::{Reason, ReportKey};
 use serde_json::{Map, Value, json};
 

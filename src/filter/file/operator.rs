@@ -3,13 +3,13 @@
 //! In: one field of a block, as TOML. Out: its [`Condition`]s, in which nothing can be wrong any
 //! more, or every mistake with its place.
 
-use super::condition::{Condition, Test, Words};
-use super::error::{RuleError, all};
-use super::field::{Field, FieldKind};
-use super::keys::{ExampleKey, Operator, RuleKey, names};
-use super::spelling::{quoted, unknown};
-use super::toml::{Node, Pair};
-use super::value::{self, Lists};
+use crate::filter::condition::{Condition, Test, Words};
+use crate::filter::error::{RuleError, all};
+use crate::filter::field::{Field, FieldKind};
+use crate::filter::keys::{ExampleKey, Operator, RuleKey, names};
+use crate::filter::spelling::{quoted, unknown};
+use crate::filter::toml::{Node, Pair};
+use crate::filter::value::{self, Lists};
 
 /// Reads what a block asks about one field.
 ///

@@ -3,7 +3,7 @@
 //! In: the conditions of one way in which a rule may match. Out: the first that contradicts those
 //! before it, where that is certain. A rule that can never match looks as if it worked.
 
-use super::condition::{Condition, Test, Words};
+use crate::filter::condition::{Condition, Test, Words};
 
 /// The first condition that cannot hold together with those before it, and why.
 pub fn find<'c>(conditions: &[&'c Condition]) -> Option<(&'c Condition, String)> {
