@@ -34,18 +34,30 @@ pub fn place<'b>(
     Some(address).filter(|address| !address.text().is_empty())
 }
 
-/// A label that stays one when it is read again. What is masked or cut in it may have been what
-/// kept it from being a URL: `https://a\u{1}b.test/` must not come back as `https://a*b.test/`.
+/// An address that stays what it is when it is read again.
+///
+/// What is taken off, masked or cut may leave white space at its end, or may have been what kept a
+/// label from being a URL: `https://a\u{1}b.test/` must not come back as `https://a*b.test/`.
 fn settled(address: Address<'_>, role: Role, keep: Keep) -> Address<'_> {
     match address {
         Address::Label(label) => {
-            let again = parse(trimmed(&label), role, keep);
+            let label = trimmed_text(label);
+            let again = parse(&label, role, keep);
             let is_same = label.is_empty()
                 || matches!(&again, Some(Address::Label(again)) if *again == label);
             drop(again);
             Address::Label(if is_same { label } else { Cow::Borrowed("*") })
         }
-        Address::Network(_) | Address::Local { .. } => address,
+        Address::Local { scheme, text } => Address::Local { scheme, text: trimmed_text(text) },
+        Address::Network(_) => address,
+    }
+}
+
+fn trimmed_text(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(trimmed(text)),
+        Cow::Owned(text) if trimmed(&text).len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(trimmed(&text).to_owned()),
     }
 }
 

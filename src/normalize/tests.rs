@@ -526,10 +526,20 @@ fn what_is_no_url_does_not_become_one_by_being_masked() {
         "https://anna@[email].example/",
         "https://[email]",
         "sandbox eval code",
+        "sandbox eval code ?x=1",
     ] {
         let fields = [("blocked", text), ("document", text), ("source", text)];
         let once = normalized(report(&fields));
         assert!(matches!(once.blocked, Blocked::Resource(Address::Label(_))), "{once:?}");
+        assert_eq!(normalized(once.to_raw()), once);
+    }
+}
+
+#[test]
+fn nothing_white_is_left_at_an_end() {
+    for text in ["chrome-extension://abcdefgh/a.js ?x=1", "sandbox eval code #x", "acme:x y ?"] {
+        let once = normalized(report(&[("blocked", text), ("source", text)]));
+        assert!(once.blocked.text().is_some_and(|text| text == text.trim()), "{once:?}");
         assert_eq!(normalized(once.to_raw()), once);
     }
 }
