@@ -29,7 +29,10 @@ pub fn place<'b>(
         Cow::Borrowed(text) => parse(trimmed(text), role, keep)?,
         Cow::Owned(text) => into_owned(parse(trimmed(&text), role, keep)?),
     };
+    let is_long =
+        u64::try_from(address.text().len()).is_ok_and(|len| len > settings.max_url.as_u64());
     let address = settled(limit(address, settings, repairs), role, keep);
+    let address = if is_long { read_again(address, role, keep) } else { address };
     // `#top` alone: nothing of it may be kept.
     Some(address).filter(|address| !address.text().is_empty())
 }
@@ -59,6 +62,19 @@ fn trimmed_text(text: Cow<'_, str>) -> Cow<'_, str> {
         Cow::Owned(text) if trimmed(&text).len() == text.len() => Cow::Owned(text),
         Cow::Owned(text) => Cow::Owned(trimmed(&text).to_owned()),
     }
+}
+
+/// What is left of an address that was cut, as it is read: the cut may have left half of something
+/// at the end, such as a `?` without a query or a part of a path that looks like a secret now.
+fn read_again(mut address: Address<'_>, role: Role, keep: Keep) -> Address<'_> {
+    for _ in 0..MAX_READINGS {
+        let Some(again) = parse(address.text(), role, keep).map(into_owned) else { break };
+        if again == address {
+            return address;
+        }
+        address = settled(again, role, keep);
+    }
+    address
 }
 
 /// Without the white space and control characters around, which no address needs.
@@ -282,6 +298,8 @@ fn into_owned(address: Address<'_>) -> Address<'static> {
     }
 }
 
+/// Each reading takes something off the end, and one is enough nearly always.
+const MAX_READINGS: usize = 4;
 const MAX_HOST: usize = 255;
 /// The longest scheme that has been seen has 28 letters.
 const MAX_SCHEME: usize = 64;

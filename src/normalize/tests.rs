@@ -505,6 +505,15 @@ fn long_texts_are_cut_and_marked() {
     assert!(page.path().starts_with("/%C3%A4/"));
     assert_eq!(violation.policy.expect("a policy").len(), 8192);
     assert!(violation.repairs.iter().any(|repair| repair == Repair::Truncated));
+    // Wherever the cut falls, what is left is read as what it is.
+    for tail in ["?a=b", "?", "/eyJhbGciOiJIUzI1NiJ9.e30.c2ln", "%C3%A4%C3%A4", "#top", "/ /"] {
+        for length in 2000..2048 {
+            let url =
+                format!("https://shop.example/{}{tail}{}", "x/".repeat(length / 2), "y".repeat(60));
+            let once = normalized(report(&[("document", &url), ("blocked", &url)]));
+            assert_eq!(normalized(once.to_raw()), once);
+        }
+    }
     let host = format!("https://{}test/", "a.".repeat(200));
     let violation = normalized(report(&[("blocked", &host)]));
     assert_eq!(violation.blocked.text(), Some("https://"));
