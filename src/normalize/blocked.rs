@@ -29,7 +29,10 @@ pub fn blocked<'b>(
     };
     // What stands behind these says nothing that a keyword does not.
     let word = text.split(['?', '#', ':']).next().unwrap_or(&text);
-    if let Some(blocked) = keyword(address::trimmed(word), context) {
+    let word = address::trimmed(word);
+    // Nothing before such a sign is no blank: the rest may be half a URL.
+    let is_rest = word.is_empty() && !address::trimmed(&text).is_empty();
+    if !is_rest && let Some(blocked) = keyword(word, context) {
         return blocked;
     }
     let text = absolute(error_page(text), context.document);
