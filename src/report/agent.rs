@@ -29,6 +29,7 @@ impl Agent {
         "Baiduspider",
         "Bingbot",
         "BingPreview",
+        "BlackBerry",
         "Brave",
         "Bytespider",
         "ChatGPT-User",

@@ -27,6 +27,7 @@ fn row_version(ua: &str, token: &str) -> Option<u32> {
             version(ua, &["AppVersion/", "app_version/", "musical_ly_"])
         }
         "Opera" => version(ua, &["Version/", "Opera"]), // Presto's last ones stay at "Opera/9.80"
+        "BB10" | "BlackBerry" => version(ua, &["Version/"]),
         // Since 2019 it gives the number of its WebKit, as Safari's token does.
         "Epiphany/" => version(ua, &["Epiphany/"]).filter(|&major| major < 600),
         _ => version(ua, &[token]),

@@ -28,7 +28,9 @@ pub const BROWSERS: &[(&str, &str)] = &[
     ("Teams/", "Teams"),
     ("Electron/", "Electron"),
     // Browsers on another's engine; they keep the Chrome/, Edg/ or Safari/ token.
-    ("HeadlessChrome/", "HeadlessChrome"), // a pc: as often a test runner as a robot
+    ("BB10", "BlackBerry"),
+    ("BlackBerry", "BlackBerry"),
+    ("HeadlessChrome", "HeadlessChrome"), // a pc: as often a test runner as a robot
     ("DuckDuckGo/", "DuckDuckGo"),
     ("Ddg/", "DuckDuckGo"), // the newer token
     ("Brave/", "Brave"),    // old ones; today it passes for Chrome

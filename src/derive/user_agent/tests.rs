@@ -161,3 +161,183 @@ fn all_names_are_known_to_rules() {
     let unknown: Vec<_> = systems.filter(|os| !Agent::SYSTEMS.contains(os)).collect();
     assert!(unknown.is_empty(), "{unknown:?} must stand in report::Agent::SYSTEMS");
 }
+
+/// Every version of the browsers that people have, as their makers write it, on each system.
+#[test]
+fn every_major_version_is_read() {
+    let expect = |ua: &str, browser: &str, major: u32| {
+        let agent = parse(ua);
+        assert_eq!((agent.browser, agent.major), (Some(browser), Some(major)), "{ua}");
+    };
+    let desktops = [
+        "Windows NT 5.1",
+        "Windows NT 6.1; WOW64",
+        "Windows NT 10.0; Win64; x64",
+        "Macintosh; Intel Mac OS X 10_8_5",
+        "X11; Linux x86_64",
+    ];
+    for major in 14..=156 {
+        // Chromium's user agent reduction froze the rest of the version in 101.
+        let version = if major < 101 {
+            format!("{major}.0.{}.60", major * 40)
+        } else {
+            format!("{major}.0.0.0")
+        };
+        let kit = match major {
+            14..16 => "535.1",
+            16..19 => "535.11",
+            19..23 => "537.1",
+            23..27 => "537.11",
+            _ => "537.36",
+        };
+        for system in desktops.iter().chain(&["X11; CrOS x86_64 14541.0.0"]) {
+            let ua = format!(
+                "Mozilla/5.0 ({system}) AppleWebKit/{kit} (KHTML, like Gecko) Chrome/{version} Safari/{kit}"
+            );
+            expect(&ua, "Chrome", major);
+        }
+        let phone = format!(
+            "Mozilla/5.0 (Linux; Android 4.4.2; Nexus 5 Build/KOT49H) AppleWebKit/{kit} (KHTML, like Gecko) Chrome/{version} Mobile Safari/{kit}"
+        );
+        let iphone = format!(
+            "Mozilla/5.0 (iPhone; CPU iPhone OS 7_0 like Mac OS X) AppleWebKit/537.51.1 (KHTML, like Gecko) CriOS/{version} Mobile/11A465 Safari/8536.25"
+        );
+        expect(&phone, "Chrome", major);
+        expect(&iphone, "Chrome", major);
+        if major >= 79 {
+            let chrome = format!("AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version}");
+            expect(
+                &format!(
+                    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) {chrome} Safari/537.36 Edg/{version}"
+                ),
+                "Edge",
+                major,
+            );
+            expect(
+                &format!(
+                    "Mozilla/5.0 (Linux; Android 10; HD1913) {chrome} Mobile Safari/537.36 EdgA/{version}"
+                ),
+                "Edge",
+                major,
+            );
+            expect(
+                &format!(
+                    "Mozilla/5.0 (iPhone; CPU iPhone OS 17_7 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/17.0 EdgiOS/{version} Mobile/15E148 Safari/605.1.15"
+                ),
+                "Edge",
+                major,
+            );
+        }
+        if major >= 28 {
+            let opera = major - 13;
+            expect(
+                &format!(
+                    "Mozilla/5.0 (Windows NT 6.1; WOW64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{version} Safari/537.36 OPR/{opera}.0.1147.153"
+                ),
+                "Opera",
+                opera,
+            );
+        }
+    }
+    for major in 4..=153 {
+        for system in desktops {
+            expect(
+                &format!("Mozilla/5.0 ({system}; rv:{major}.0) Gecko/20100101 Firefox/{major}.0"),
+                "Firefox",
+                major,
+            );
+        }
+        expect(
+            &format!(
+                "Mozilla/5.0 (Android; Mobile; rv:{major}.0) Gecko/{major}.0 Firefox/{major}.0"
+            ),
+            "Firefox",
+            major,
+        );
+        expect(
+            &format!(
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 13_3 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) FxiOS/{major}.0 Mobile/15E148 Safari/605.1.15"
+            ),
+            "Firefox",
+            major,
+        );
+    }
+    for major in 5..=26 {
+        for version in [format!("{major}.0"), format!("{major}.1.2")] {
+            expect(
+                &format!(
+                    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_5) AppleWebKit/537.78.2 (KHTML, like Gecko) Version/{version} Safari/537.78.2"
+                ),
+                "Safari",
+                major,
+            );
+            for device in
+                ["iPhone; CPU iPhone OS 7_0", "iPad; CPU OS 6_0", "iPod; CPU iPhone OS 5_1"]
+            {
+                expect(
+                    &format!(
+                        "Mozilla/5.0 ({device} like Mac OS X) AppleWebKit/536.26 (KHTML, like Gecko) Version/{version} Mobile/10A403 Safari/8536.25"
+                    ),
+                    "Safari",
+                    major,
+                );
+            }
+        }
+    }
+    // Opera of before Blink says 9.80 for ever, and its version behind that.
+    for version in ["10.00", "11.50", "11.64", "12.00", "12.16", "12.18"] {
+        let major = version[..2].parse().expect("a number");
+        for system in desktops {
+            expect(
+                &format!("Opera/9.80 ({system}) Presto/2.12.388 Version/{version}"),
+                "Opera",
+                major,
+            );
+        }
+    }
+    for (major, chrome) in [
+        (12, "42.0.2311.135"),
+        (13, "46.0.2486.0"),
+        (14, "51.0.2704.79"),
+        (15, "52.0.2743.116"),
+        (16, "58.0.3029.110"),
+        (17, "64.0.3282.140"),
+        (18, "64.0.3282.140"),
+    ] {
+        expect(
+            &format!(
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/{chrome} Safari/537.36 Edge/{major}.10240"
+            ),
+            "Edge",
+            major,
+        );
+    }
+    for (major, trident) in
+        [(7, ""), (8, "; Trident/4.0"), (9, "; Trident/5.0"), (10, "; Trident/6.0")]
+    {
+        expect(
+            &format!("Mozilla/5.0 (compatible; MSIE {major}.0; Windows NT 6.1; WOW64{trident})"),
+            "Internet Explorer",
+            major,
+        );
+    }
+    expect(
+        "Mozilla/5.0 (Windows NT 6.1; WOW64; Trident/7.0; rv:11.0) like Gecko",
+        "Internet Explorer",
+        11,
+    );
+    expect(
+        "Mozilla/5.0 (BB10; Touch) AppleWebKit/537.10+ (KHTML, like Gecko) Version/10.0.9.2372 Mobile Safari/537.10+",
+        "BlackBerry",
+        10,
+    );
+    expect(
+        "Mozilla/5.0 (BlackBerry; U; BlackBerry 9900; en) AppleWebKit/534.11+ (KHTML, like Gecko) Version/7.1.0.346 Mobile Safari/534.11+",
+        "BlackBerry",
+        7,
+    );
+    let headless = parse(
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) HeadlessChrome Safari/537.36",
+    );
+    assert_eq!((headless.browser, headless.major), (Some("HeadlessChrome"), None));
+}
