@@ -1,5 +1,5 @@
-//! Strings that were really sent, each with who wrote it down, in `cases.tsv`; and what no string
-//! may do.
+//! Strings that were really sent, each with who wrote it down, in `cases.tsv`, and behind them forms
+//! that no suite has, whose source is `none`; and what no string may do.
 
 use super::*;
 
