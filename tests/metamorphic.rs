@@ -404,11 +404,11 @@ const VERSIONS: &[Versions] = &[
                 r#"[{"type":"csp-violation","age":1,"url":"https://shop.example/cart","body":{"documentURL":"https://shop.example/cart","effectiveDirective":"script-src-elem","blockedURL":"inline"}}]"#,
             ),
             (
-                "Firefox 14",
+                "Firefox 13",
                 r#""request":"GET https://shop.example/cart HTTP/1.1","blocked-uri":"self","violated-directive":"inline script base restriction""#,
             ),
             (
-                "Firefox 33",
+                "Firefox 32",
                 r#""blocked-uri":"self","violated-directive":"script-src https://shop.example:443""#,
             ),
             (
@@ -420,7 +420,7 @@ const VERSIONS: &[Versions] = &[
                 "Firefox 153",
                 r#""blocked-uri":"inline","violated-directive":"script-src-elem","effective-directive":"script-src-elem""#,
             ),
-            ("Safari 6", r#""violated-directive":"script-src 'self'","blocked-uri":"""#),
+            ("Safari 6.1", r#""violated-directive":"script-src 'self'","blocked-uri":"""#),
             (
                 "Safari 16",
                 r#""violated-directive":"script-src-elem","effective-directive":"script-src-elem","blocked-uri":"inline""#,
@@ -474,7 +474,7 @@ const VERSIONS: &[Versions] = &[
                 r#""violated-directive":"script-src","effective-directive":"script-src","blocked-uri":"eval""#,
             ),
             (
-                "Firefox 14",
+                "Firefox 13",
                 r#""request":"GET https://shop.example/cart HTTP/1.1","blocked-uri":"self","violated-directive":"eval script base restriction""#,
             ),
             (
@@ -541,7 +541,7 @@ const VERSIONS: &[Versions] = &[
                 r#""violated-directive":"script-src-elem","effective-directive":"script-src-elem","blocked-uri":"https://cdn.example.net/a.js?v=2""#,
             ),
             (
-                "Firefox 14",
+                "Firefox 13",
                 r#""request":"GET https://shop.example/cart HTTP/1.1","blocked-uri":"https://cdn.example.net/a.js","violated-directive":"script-src https://shop.example:443""#,
             ),
             (
@@ -570,7 +570,7 @@ const VERSIONS: &[Versions] = &[
                 r#""violated-directive":"script-src 'self'","effective-directive":"script-src","blocked-uri":"https://cdn.example.net""#,
             ),
             (
-                "Safari 6",
+                "Safari 6.1",
                 r#""violated-directive":"script-src 'self'","blocked-uri":"https://cdn.example.net""#,
             ),
             (
