@@ -29,10 +29,7 @@ pub fn blocked<'b>(
     };
     // What stands behind these says nothing that a keyword does not.
     let word = text.split(['?', '#', ':']).next().unwrap_or(&text);
-    let word = address::trimmed(word);
-    // Nothing before such a sign is no blank: the rest may be half a URL.
-    let is_rest = word.is_empty() && !address::trimmed(&text).is_empty();
-    if !is_rest && let Some(blocked) = keyword(word, context) {
+    if let Some(blocked) = keyword(address::trimmed(word), context) {
         return blocked;
     }
     let text = absolute(error_page(text), context.document);
