@@ -1,8 +1,9 @@
 //! The database file: made, locked, opened, and opened again.
 
+use super::damage;
 use super::metrics::Metrics;
 use super::pace::Pace;
-use super::{damage, schema};
+use super::schema::Schema;
 use jiff::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
@@ -50,6 +51,7 @@ pub enum OpenError {
 #[derive(Debug)]
 pub(super) struct Database {
     path: PathBuf,
+    schema: Schema,
     /// Absent after an error that left it unusable.
     connection: Option<Connection>,
     metrics: Metrics,
@@ -62,7 +64,11 @@ pub(super) struct Database {
 /// Queries see what was committed when their transaction began. As long as a transaction is open
 /// the log cannot shrink, so keep it short.
 pub fn open_read_only(data: &Path) -> Result<Connection, OpenError> {
-    let path = data.join(FILE_NAME);
+    open_for_reading(data.join(FILE_NAME), Schema::Store)
+}
+
+/// Opens a database for reading.
+pub(super) fn open_for_reading(path: PathBuf, schema: Schema) -> Result<Connection, OpenError> {
     if !path.exists() {
         return Err(OpenError::Missing { path });
     }
@@ -73,7 +79,7 @@ pub fn open_read_only(data: &Path) -> Result<Connection, OpenError> {
         Ok(connection)
     };
     let connection = open().map_err(|error| OpenError::of(&path, error))?;
-    match schema::recognise(&connection, &path)? {
+    match schema.recognise(&connection, &path)? {
         0 => Err(OpenError::Missing { path }),
         _ => Ok(connection),
     }
@@ -103,14 +109,15 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
 
 impl Database {
     /// Opens the database, a new one where it is missing or damaged.
-    pub(super) fn open(path: PathBuf, metrics: Metrics) -> Result<Self, OpenError> {
+    pub(super) fn open(path: PathBuf, schema: Schema, metrics: Metrics) -> Result<Self, OpenError> {
         let mut database = Self {
             path,
+            schema,
             connection: None,
             metrics,
             set_aside: Pace::once_in(Duration::from_mins(1)),
         };
-        let opened = connect(&database.path).and_then(|connection| {
+        let opened = connect(&database.path, schema).and_then(|connection| {
             match damage::find(&connection, &database.path) {
                 Ok(None) => Ok(connection),
                 Ok(Some(detail)) => Err(OpenError::Damaged { path: database.path.clone(), detail }),
@@ -129,11 +136,15 @@ impl Database {
         &self.path
     }
 
+    pub(super) const fn schema(&self) -> Schema {
+        self.schema
+    }
+
     /// The connection, opened again where the last one was given up.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, OpenError> {
         match &mut self.connection {
             Some(connection) => Ok(connection),
-            none => Ok(none.insert(connect(&self.path)?)),
+            none => Ok(none.insert(connect(&self.path, self.schema)?)),
         }
     }
 
@@ -183,7 +194,7 @@ impl OpenError {
 }
 
 /// Opens the file for writing and brings it to this version.
-fn connect(path: &Path) -> Result<Connection, OpenError> {
+fn connect(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
     // SQLite would make the file with the permissions of the umask; what it makes beside it has
     // the permissions of the file.
     drop(open_private(path)?);
@@ -191,7 +202,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     let of = |error| OpenError::of(path, error);
     let mut connection = Connection::open_with_flags(path, flags).map_err(of)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(of)?;
-    let version = schema::recognise(&connection, path)?;
+    let version = schema.recognise(&connection, path)?;
     if version == 0 {
         // Has an effect only before anything is written to the file.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(of)?;
@@ -200,7 +211,7 @@ fn connect(path: &Path) -> Result<Connection, OpenError> {
     if mode != "wal" {
         return Err(OpenError::NoWal { path: path.to_owned() });
     }
-    schema::migrate(&mut connection, version).map_err(of)?;
+    schema.migrate(&mut connection, version).map_err(of)?;
     Ok(connection)
 }
 

@@ -24,6 +24,8 @@
 
 mod damage;
 mod database;
+mod embedded;
+mod failure;
 mod metrics;
 mod pace;
 mod queue;
@@ -44,21 +46,18 @@ pub use settings::Settings;
 
 use crate::report::Batch;
 use database::{Database, FILE_NAME, LOCK_NAME};
+use embedded::Embedded;
 use queue::Queue;
 use rusqlite::ErrorCode;
-use std::fs::File;
+use schema::Schema;
 use std::path::Path;
 use std::sync::Arc;
-use std::thread::JoinHandle;
-use writer::Writer;
+use writer::{Purpose, Running, Writer};
 
 /// The store of one data directory. Dropping it is the same as closing it.
 #[derive(Debug)]
 pub struct Store {
-    queue: Arc<Queue>,
-    writer: Option<JoinHandle<()>>,
-    /// Locked as long as it is open, which is until the writer has ended.
-    _lock: File,
+    running: Running,
 }
 
 /// The way into the store.
@@ -98,19 +97,18 @@ impl Store {
     pub fn open(data: &Path, settings: &Settings, metrics: Metrics) -> Result<Self, OpenError> {
         database::make_directory(data)?;
         let lock = database::lock(&data.join(LOCK_NAME))?;
-        let database = Database::open(data.join(FILE_NAME), metrics.clone())?;
+        let database = Database::open(data.join(FILE_NAME), Schema::Store, metrics.clone())?;
 
         let queue = Arc::new(Queue::new(settings, metrics.queue_bytes.clone()));
-        let writer = Writer::new(queue.clone(), database, settings, metrics);
-        let writer = std::thread::Builder::new()
-            .name("cspipe-store".to_owned())
-            .spawn(|| writer.run())
+        let purpose = Purpose::Store(Embedded::new(settings, metrics.clone()));
+        let writer = Writer::new(queue, database, purpose, metrics);
+        let running = Running::start(writer, lock)
             .map_err(|source| OpenError::Io { path: data.to_owned(), source })?;
-        Ok(Self { queue, writer: Some(writer), _lock: lock })
+        Ok(Self { running })
     }
 
     pub fn handle(&self) -> Handle {
-        Handle { queue: self.queue.clone() }
+        Handle { queue: self.running.queue() }
     }
 
     /// Commits and answers what is queued, empties the log and ends the writer.
@@ -119,14 +117,6 @@ impl Store {
     /// [`AppendError::Closed`].
     pub fn close(self) {
         drop(self);
-    }
-}
-
-impl Drop for Store {
-    fn drop(&mut self) {
-        self.queue.close();
-        // A writer that panicked has said so on standard error, and its queue is answered.
-        let _ = self.writer.take().map(JoinHandle::join);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What the database looks like.
+//! What a database looks like.
 //!
 //! Views are the contract with whoever reads the database; tables are not. A record is stored as
 //! the JSON text it was published as, and views take their columns out of it, so that a new field
@@ -9,16 +9,12 @@ use crate::report::Stream;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
-/// Marks the file as ours, whatever it is called: "cspi" in ASCII.
-pub(super) const APPLICATION_ID: i32 = 0x6373_7069;
-
-/// The version of the schema that this program writes: how many migrations it knows.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_possible_wrap,
-    reason = "there are a handful"
-)]
-pub(super) const VERSION: i32 = MIGRATIONS.len() as i32;
+/// Which database it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Schema {
+    /// Of the embedded store.
+    Store,
+}
 
 /// Columns of `clean` and `filtered`, in this order. `other` has them too, and `body`.
 pub(super) const RECORD_COLUMNS: &[&str] = &[
@@ -99,48 +95,82 @@ pub(super) fn columns(stream: Stream) -> Vec<&'static str> {
     }
 }
 
-/// Refuses a database that another program, or a newer version of this one, has written.
-///
-/// Returns its version, which is 0 for an empty file. Changes nothing.
-pub(super) fn recognise(connection: &Connection, path: &Path) -> Result<i32, OpenError> {
-    let number = |pragma| {
-        connection
-            .pragma_query_value(None, pragma, |row| row.get::<_, i32>(0))
-            .map_err(|error| OpenError::of(path, error))
-    };
-    let application = number("application_id")?;
-    let version = number("user_version")?;
-    let is_empty = connection
-        .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get::<_, bool>(0))
-        .map_err(|error| OpenError::of(path, error))?;
-    if application != APPLICATION_ID && !(application == 0 && is_empty) {
-        return Err(OpenError::Foreign { path: path.to_owned() });
+impl Schema {
+    /// Marks the file as ours, whatever it is called.
+    const fn application_id(self) -> i32 {
+        match self {
+            // "cspi" in ASCII.
+            Self::Store => 0x6373_7069,
+        }
     }
-    if version > VERSION {
-        return Err(OpenError::Newer { path: path.to_owned(), found: version, known: VERSION });
-    }
-    Ok(version)
-}
 
-/// Brings a database from the given version up to this one's, all of it or nothing.
-pub(super) fn migrate(connection: &mut Connection, version: i32) -> rusqlite::Result<()> {
-    let Some(missing) = usize::try_from(version).ok().and_then(|known| MIGRATIONS.get(known..))
-    else {
-        return Ok(());
-    };
-    if missing.is_empty() {
-        return Ok(());
+    const fn migrations(self) -> &'static [&'static str] {
+        match self {
+            Self::Store => MIGRATIONS,
+        }
     }
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    for script in missing {
-        transaction.execute_batch(script)?;
+
+    fn views(self) -> Vec<(&'static str, String)> {
+        match self {
+            Self::Store => views(),
+        }
     }
-    for (name, sql) in views() {
-        transaction.execute_batch(&format!("DROP VIEW IF EXISTS {name}; {sql}"))?;
+
+    /// The version that this program writes: how many migrations it knows.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_possible_wrap,
+        reason = "there are a handful"
+    )]
+    pub(super) const fn version(self) -> i32 {
+        self.migrations().len() as i32
     }
-    transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    transaction.pragma_update(None, "user_version", VERSION)?;
-    transaction.commit()
+
+    /// Refuses a database that another program, or a newer version of this one, has written.
+    ///
+    /// Returns its version, which is 0 for an empty file. Changes nothing.
+    pub(super) fn recognise(self, connection: &Connection, path: &Path) -> Result<i32, OpenError> {
+        let number = |pragma| {
+            connection
+                .pragma_query_value(None, pragma, |row| row.get::<_, i32>(0))
+                .map_err(|error| OpenError::of(path, error))
+        };
+        let application = number("application_id")?;
+        let version = number("user_version")?;
+        let is_empty = connection
+            .query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get::<_, bool>(0))
+            .map_err(|error| OpenError::of(path, error))?;
+        if application != self.application_id() && !(application == 0 && is_empty) {
+            return Err(OpenError::Foreign { path: path.to_owned() });
+        }
+        let known = self.version();
+        if version > known {
+            return Err(OpenError::Newer { path: path.to_owned(), found: version, known });
+        }
+        Ok(version)
+    }
+
+    /// Brings a database from the given version up to this one's, all of it or nothing.
+    pub(super) fn migrate(self, connection: &mut Connection, version: i32) -> rusqlite::Result<()> {
+        let Some(missing) =
+            usize::try_from(version).ok().and_then(|known| self.migrations().get(known..))
+        else {
+            return Ok(());
+        };
+        if missing.is_empty() {
+            return Ok(());
+        }
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        for script in missing {
+            transaction.execute_batch(script)?;
+        }
+        for (name, sql) in self.views() {
+            transaction.execute_batch(&format!("DROP VIEW IF EXISTS {name}; {sql}"))?;
+        }
+        transaction.pragma_update(None, "application_id", self.application_id())?;
+        transaction.pragma_update(None, "user_version", self.version())?;
+        transaction.commit()
+    }
 }
 
 /// One script per version, oldest first. Released scripts do not change. Views are not among

@@ -1,20 +1,24 @@
 //! The one thread that writes.
 //!
 //! In: groups of batches from the queue. Out: one transaction per group, and an answer per batch.
-//! Between groups it does a slice of upkeep. An error ends a transaction, never the thread.
+//! Between groups it does a slice of upkeep. An error ends a transaction, never the thread. What
+//! is written, and what upkeep there is, depends on what the database is for.
 
+use super::AppendError;
 use super::damage::with_suffix;
-use super::database::{Database, OpenError};
+use super::database::Database;
+use super::embedded::Embedded;
+use super::failure::Failure;
 use super::metrics::Metrics;
 use super::pace::Pace;
 use super::queue::{Append, Next, Queue};
-use super::retention::{self, Checkpoint, Retention};
-use super::rollup::Rollup;
-use super::{AppendError, Settings, damage, schema};
-use crate::report::Batch;
+use super::retention::{self, Checkpoint};
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use rusqlite::TransactionBehavior;
+use std::fs::File;
+use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The writer and everything it owns.
@@ -22,8 +26,7 @@ use std::time::{Duration, Instant};
 pub(super) struct Writer {
     queue: Arc<Queue>,
     database: Database,
-    retention: Retention,
-    rollup_max_keys: u32,
+    purpose: Purpose,
     metrics: Metrics,
     /// When the files were looked at last.
     looked: Instant,
@@ -31,30 +34,57 @@ pub(super) struct Writer {
     wal_log: Pace,
 }
 
-/// What went wrong with the database.
-#[derive(Debug, thiserror::Error)]
-enum Failure {
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Sqlite(#[from] rusqlite::Error),
+/// What the database is for, with what is needed for it.
+#[derive(Debug)]
+pub(super) enum Purpose {
+    Store(Embedded),
+}
+
+/// The writer's thread. Dropping it closes the queue and waits until all is written.
+#[derive(Debug)]
+pub(super) struct Running {
+    queue: Arc<Queue>,
+    thread: Option<JoinHandle<()>>,
+    /// Locked as long as it is open, which is until the writer has ended.
+    _lock: File,
 }
 
 /// Answers what is queued when the writer ends, even by a panic: nobody else would.
 struct Abandon(Arc<Queue>);
 
+impl Running {
+    /// Starts the thread; the lock is that of the data directory.
+    pub(super) fn start(writer: Writer, lock: File) -> io::Result<Self> {
+        let queue = writer.queue.clone();
+        let thread =
+            std::thread::Builder::new().name("cspipe-store".to_owned()).spawn(|| writer.run())?;
+        Ok(Self { queue, thread: Some(thread), _lock: lock })
+    }
+
+    pub(super) fn queue(&self) -> Arc<Queue> {
+        self.queue.clone()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.queue.close();
+        // A writer that panicked has said so on standard error, and its queue is answered.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
 impl Writer {
     pub(super) fn new(
         queue: Arc<Queue>,
         database: Database,
-        settings: &Settings,
+        purpose: Purpose,
         metrics: Metrics,
     ) -> Self {
         Self {
             queue,
             database,
-            retention: Retention::new(settings, metrics.clone()),
-            rollup_max_keys: settings.rollup_max_keys,
+            purpose,
             metrics,
             looked: Instant::now(),
             error_log: Pace::once_in(Duration::from_secs(10)),
@@ -122,17 +152,11 @@ impl Writer {
     }
 
     fn store(&mut self, group: &[Append]) -> Result<(), Failure> {
-        let max_keys = self.rollup_max_keys;
         let connection = self.database.connection()?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let mut rollup = Rollup::default();
-        for append in group {
-            insert(&transaction, &append.batch)?;
-            for entry in &append.batch.entries {
-                rollup.add(entry, append.batch.app(entry));
-            }
+        match &mut self.purpose {
+            Purpose::Store(store) => store.insert(&transaction, group)?,
         }
-        rollup.write(&transaction, max_keys)?;
         transaction.commit()?;
         Ok(())
     }
@@ -146,9 +170,9 @@ impl Writer {
         if retention::checkpoint(connection, Checkpoint::Look)? >= CHECKPOINT_PAGES {
             retention::checkpoint(connection, Checkpoint::Passive)?;
         }
-        // Twice what has come: so that a store at its limit gets ahead of any load.
-        let rows = records.saturating_mul(2).max(retention::SLICE);
-        self.retention.expire(connection, Timestamp::now(), rows)?;
+        match &mut self.purpose {
+            Purpose::Store(store) => store.upkeep(connection, records)?,
+        }
         Ok(())
     }
 
@@ -167,7 +191,11 @@ impl Writer {
     /// Lets everything expire that is too old or too much, and gives its room back.
     fn tidy(&mut self, now: Timestamp) -> Result<(), Failure> {
         let connection = self.database.connection()?;
-        while self.queue.is_quiet() && self.retention.expire(connection, now, retention::SLICE)? {}
+        match &mut self.purpose {
+            Purpose::Store(store) => {
+                while self.queue.is_quiet() && store.expire(connection, now)? {}
+            }
+        }
         while self.queue.is_quiet() && retention::reclaim(connection)? {}
         Ok(())
     }
@@ -181,7 +209,8 @@ impl Writer {
 
     /// Writes one page to see whether commits succeed again.
     fn try_commit(&mut self) -> Result<(), Failure> {
-        Ok(self.database.connection()?.pragma_update(None, "user_version", schema::VERSION)?)
+        let version = self.database.schema().version();
+        Ok(self.database.connection()?.pragma_update(None, "user_version", version)?)
     }
 
     #[cfg(test)]
@@ -243,55 +272,10 @@ impl Writer {
     }
 }
 
-impl Failure {
-    fn is_damage(&self) -> bool {
-        match self {
-            Self::Open(error) => matches!(error, OpenError::Damaged { .. }),
-            Self::Sqlite(error) => damage::is_damage(error),
-        }
-    }
-
-    fn kind(&self) -> AppendError {
-        match self {
-            Self::Open(OpenError::Damaged { .. }) => AppendError::Damaged,
-            Self::Sqlite(source) | Self::Open(OpenError::Sqlite { source, .. }) => source.into(),
-            Self::Open(
-                OpenError::Directory { .. }
-                | OpenError::NotADirectory { .. }
-                | OpenError::Missing { .. }
-                | OpenError::Io { .. },
-            ) => AppendError::Io,
-            Self::Open(
-                OpenError::Locked { .. }
-                | OpenError::Newer { .. }
-                | OpenError::Foreign { .. }
-                | OpenError::NoWal { .. },
-            ) => AppendError::Other,
-        }
-    }
-}
-
 impl Drop for Abandon {
     fn drop(&mut self) {
         self.0.abandon();
     }
-}
-
-fn insert(transaction: &Transaction<'_>, batch: &Batch) -> rusqlite::Result<()> {
-    let connection: &Connection = transaction;
-    let mut statement = connection.prepare_cached(
-        "INSERT INTO record (stream, received_at, timestamp, app, json) VALUES (?, ?, ?, ?, ?)",
-    )?;
-    for entry in &batch.entries {
-        statement.execute(params![
-            schema::stream_code(entry.stream),
-            format!("{:.3}", entry.received_at),
-            format!("{:.3}", entry.timestamp),
-            batch.app(entry),
-            String::from_utf8_lossy(batch.json(entry)),
-        ])?;
-    }
-    Ok(())
 }
 
 /// The size of the database or of a file beside it; 0 where there is none.

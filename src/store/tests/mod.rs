@@ -7,8 +7,10 @@ mod upkeep;
 mod views;
 
 use super::database::{Database, FILE_NAME};
+use super::embedded::Embedded;
 use super::queue::Queue;
-use super::writer::Writer;
+use super::schema::Schema;
+use super::writer::{Purpose, Writer};
 use super::{AppendError, Handle, Metrics, Settings, Store, open_read_only};
 use crate::policy::Directive;
 use crate::report::{Batch, Classification, Disposition, Entry, Stream};
@@ -38,9 +40,11 @@ impl Bench {
     fn new(settings: &Settings) -> Self {
         let data = TempDir::new().unwrap();
         let metrics = metrics();
-        let database = Database::open(data.path().join(FILE_NAME), metrics.clone()).unwrap();
+        let path = data.path().join(FILE_NAME);
+        let database = Database::open(path, Schema::Store, metrics.clone()).unwrap();
         let queue = Arc::new(Queue::new(settings, metrics.queue_bytes.clone()));
-        let writer = Writer::new(queue.clone(), database, settings, metrics.clone());
+        let purpose = Purpose::Store(Embedded::new(settings, metrics.clone()));
+        let writer = Writer::new(queue.clone(), database, purpose, metrics.clone());
         Self { data, handle: Handle { queue }, writer, metrics }
     }
 
