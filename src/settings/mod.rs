@@ -27,6 +27,7 @@ pub struct Settings {
     pub normalize: normalize::Settings,
     pub derive: derive::Settings,
     pub store: store::Settings,
+    pub spool: store::spool::Settings,
 }
 
 /// The data directory.

@@ -5,7 +5,7 @@ use super::metrics::Metrics;
 use super::pace::Pace;
 use super::schema::Schema;
 use jiff::Timestamp;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, OpenFlags, ffi};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -56,7 +56,7 @@ pub(super) struct Database {
     connection: Option<Connection>,
     metrics: Metrics,
     /// On a disk that damages whatever is written, no more than one file a minute is left behind.
-    set_aside: Pace,
+    set_aside_pace: Pace,
 }
 
 /// Opens the database of a data directory for reading, beside a store that may be running.
@@ -108,15 +108,20 @@ pub(super) fn lock(path: &Path) -> Result<File, OpenError> {
 }
 
 impl Database {
-    /// Opens the database, a new one where it is missing or damaged.
-    pub(super) fn open(path: PathBuf, schema: Schema, metrics: Metrics) -> Result<Self, OpenError> {
-        let mut database = Self {
+    /// A database that is opened when it is needed first.
+    pub(super) const fn unopened(path: PathBuf, schema: Schema, metrics: Metrics) -> Self {
+        Self {
             path,
             schema,
             connection: None,
             metrics,
-            set_aside: Pace::once_in(Duration::from_mins(1)),
-        };
+            set_aside_pace: Pace::once_in(Duration::from_mins(1)),
+        }
+    }
+
+    /// Opens the database, a new one where it is missing or damaged.
+    pub(super) fn open(path: PathBuf, schema: Schema, metrics: Metrics) -> Result<Self, OpenError> {
+        let mut database = Self::unopened(path, schema, metrics);
         let opened = connect(&database.path, schema).and_then(|connection| {
             match damage::find(&connection, &database.path) {
                 Ok(None) => Ok(connection),
@@ -126,7 +131,10 @@ impl Database {
         });
         match opened {
             Ok(connection) => database.connection = Some(connection),
-            Err(OpenError::Damaged { detail, .. }) => database.replace(detail)?,
+            Err(OpenError::Damaged { detail, .. }) => {
+                database.set_aside(detail)?;
+                database.connection()?;
+            }
             Err(error) => return Err(error),
         }
         Ok(database)
@@ -161,10 +169,10 @@ impl Database {
         self.connection = None;
     }
 
-    /// Sets the damaged file aside and begins a new one.
-    pub(super) fn replace(&mut self, detail: String) -> Result<(), OpenError> {
+    /// Sets the damaged file aside; the next connection begins a new one.
+    pub(super) fn set_aside(&mut self, detail: String) -> Result<(), OpenError> {
         self.disconnect();
-        if !self.set_aside.allows(Instant::now()) {
+        if !self.set_aside_pace.allows(Instant::now()) {
             return Err(OpenError::Damaged { path: self.path.clone(), detail });
         }
         let aside = damage::set_aside(&self.path, Timestamp::now())
@@ -174,14 +182,33 @@ impl Database {
             path = %self.path.display(),
             aside = %aside.display(),
             detail,
-            "the database is damaged: it was set aside as {} and a new one begun",
+            "the database is damaged: it was set aside as {}, and a new one is begun",
             aside.display()
         );
-        self.connection().map(drop)
+        Ok(())
     }
 }
 
 impl OpenError {
+    /// Whether it can be opened once others have made room on the disk.
+    pub(super) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Sqlite { source, .. } => source
+                .sqlite_error()
+                .is_some_and(|error| FULL_DISK_CODES.contains(&error.extended_code)),
+            Self::Io { source, .. } | Self::Directory { source, .. } => {
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+            }
+            Self::NotADirectory { .. }
+            | Self::Locked { .. }
+            | Self::Newer { .. }
+            | Self::Foreign { .. }
+            | Self::Missing { .. }
+            | Self::Damaged { .. }
+            | Self::NoWal { .. } => false,
+        }
+    }
+
     /// Tells damage from everything else that SQLite may say.
     pub(super) fn of(path: &Path, error: rusqlite::Error) -> Self {
         let path = path.to_owned();
@@ -242,5 +269,8 @@ fn open_private(path: &Path) -> Result<File, OpenError> {
 
 /// How long to wait for another program that holds the write lock, a `sqlite3` shell for example.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What SQLite says on a full disk: in a file, and in the index of its log.
+const FULL_DISK_CODES: [i32; 2] = [ffi::SQLITE_FULL, ffi::SQLITE_IOERR_SHMSIZE];
 
 const CACHE_KIB: i32 = 16 * 1024;

@@ -10,6 +10,8 @@ pub(super) enum Failure {
     Open(#[from] OpenError),
     #[error(transparent)]
     Sqlite(#[from] rusqlite::Error),
+    #[error("the database is no spool")]
+    NoSpool,
 }
 
 impl Failure {
@@ -17,6 +19,7 @@ impl Failure {
         match self {
             Self::Open(error) => matches!(error, OpenError::Damaged { .. }),
             Self::Sqlite(error) => damage::is_damage(error),
+            Self::NoSpool => false,
         }
     }
 
@@ -36,7 +39,8 @@ impl Failure {
                 | OpenError::Newer { .. }
                 | OpenError::Foreign { .. }
                 | OpenError::NoWal { .. },
-            ) => AppendError::Other,
+            )
+            | Self::NoSpool => AppendError::Other,
         }
     }
 }

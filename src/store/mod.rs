@@ -34,6 +34,7 @@ mod retention;
 mod rollup;
 mod schema;
 mod settings;
+pub mod spool;
 mod writer;
 
 #[cfg(test)]
@@ -83,6 +84,9 @@ pub enum AppendError {
     /// Another program has held the write lock for longer than the writer waits.
     #[error("the database is locked by another program")]
     Busy,
+    /// There is no room in the spool, or too little on its file system.
+    #[error("the spool is full")]
+    SpoolFull,
     #[error("the store is closed")]
     Closed,
     #[error("the database refused the records")]
@@ -147,8 +151,15 @@ impl Handle {
 
 impl AppendError {
     /// Every error, for whoever wants to register their counters ahead.
-    pub const ALL: [Self; 6] =
-        [Self::DiskFull, Self::Io, Self::Damaged, Self::Busy, Self::Closed, Self::Other];
+    pub const ALL: [Self; 7] = [
+        Self::DiskFull,
+        Self::Io,
+        Self::Damaged,
+        Self::Busy,
+        Self::SpoolFull,
+        Self::Closed,
+        Self::Other,
+    ];
 
     /// The closed metric label.
     pub const fn label(self) -> &'static str {
@@ -157,6 +168,7 @@ impl AppendError {
             Self::Io => "io",
             Self::Damaged => "damaged",
             Self::Busy => "busy",
+            Self::SpoolFull => "spool_full",
             Self::Closed => "closed",
             Self::Other => "other",
         }

@@ -1,8 +1,9 @@
 //! What waits for the disk.
 //!
-//! Many tasks push, one writer takes. Bounded in bytes: what the writer has taken counts until it
+//! Many tasks push, one writer takes: batches, and jobs of the spool beside them, in turns. Bounded in bytes: what the writer has taken counts until it
 //! is answered, because until then it is held in memory. Pushing never waits.
 
+use super::spool::Job;
 use super::{AppendError, QueueFull, Settings};
 use crate::report::{Batch, Entry};
 use prometheus::IntGauge;
@@ -38,6 +39,8 @@ pub(super) type Done = Box<dyn FnOnce(Result<(), AppendError>) + Send>;
 pub(super) enum Next {
     /// Commit these together.
     Group(Vec<Append>),
+    /// Do this.
+    Job(Job),
     /// Nothing came in time.
     Idle,
     /// Nothing is queued, and nothing will be.
@@ -48,12 +51,31 @@ pub(super) enum Next {
 struct State {
     waiting: VecDeque<Append>,
     waiting_bytes: u64,
+    jobs: VecDeque<Job>,
+    turn: Turn,
     /// What waits and what the writer holds.
     held_bytes: u64,
     /// A batch was turned away, and nothing has been answered since.
     full: bool,
-    failing: bool,
+    database: Condition,
     closed: bool,
+}
+
+/// Whose turn it is where both a group and a job wait.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    #[default]
+    Job,
+    Group,
+}
+
+/// What is known of the database.
+#[derive(Debug, Default)]
+struct Condition {
+    /// The last commit failed.
+    failing: bool,
+    /// There is no room for more.
+    full: bool,
 }
 
 impl Queue {
@@ -102,11 +124,32 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits for the next group, at most as long as given.
+    /// Takes a job in, or answers that it comes too late.
+    pub(super) fn push_job(&self, job: Job) {
+        let mut state = self.lock();
+        if state.closed {
+            drop(state);
+            job.refuse(AppendError::Closed);
+            return;
+        }
+        state.jobs.push_back(job);
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Takes back the rest of a job, to be done before all others.
+    pub(super) fn put_back(&self, job: Job) {
+        self.lock().jobs.push_front(job);
+    }
+
+    /// Waits for the next group or job, at most as long as given.
     pub(super) fn next(&self, patience: Duration) -> Next {
         let idle_at = Instant::now() + patience;
         let mut state = self.lock();
         let first = loop {
+            if let Some(job) = state.take_job() {
+                return Next::Job(job);
+            }
             if let Some(first) = state.waiting.front() {
                 break first.since;
             }
@@ -143,22 +186,27 @@ impl Queue {
 
     /// Remembers whether the last commit failed.
     pub(super) fn set_failing(&self, failing: bool) {
-        self.lock().failing = failing;
+        self.lock().database.failing = failing;
+    }
+
+    /// Remembers whether the database has room for more.
+    pub(super) fn set_room(&self, has_room: bool) {
+        self.lock().database.full = !has_room;
     }
 
     pub(super) fn is_failing(&self) -> bool {
-        self.lock().failing
+        self.lock().database.failing
     }
 
     pub(super) fn is_ready(&self) -> bool {
         let state = self.lock();
-        !(state.failing || state.full || state.closed)
+        !(state.database.failing || state.database.full || state.full || state.closed)
     }
 
-    /// Whether nobody waits for the writer: neither a batch nor whoever closes.
+    /// Whether nobody waits for the writer: neither a batch nor a job nor whoever closes.
     pub(super) fn is_quiet(&self) -> bool {
         let state = self.lock();
-        state.waiting.is_empty() && !state.closed
+        state.waiting.is_empty() && state.jobs.is_empty() && !state.closed
     }
 
     /// Takes nothing more in. What is queued can still be taken out.
@@ -170,8 +218,14 @@ impl Queue {
     /// Closes, and answers everything that still waits: its writer is no more.
     pub(super) fn abandon(&self) {
         self.close();
-        let group = self.lock().take_group(u64::MAX);
+        let mut state = self.lock();
+        let group = state.take_group(u64::MAX);
+        let jobs = std::mem::take(&mut state.jobs);
+        drop(state);
         self.answer(group, Err(AppendError::Closed));
+        for job in jobs {
+            job.refuse(AppendError::Closed);
+        }
     }
 
     /// No code panics while it holds the lock, so that the state is whole even when poisoned.
@@ -200,7 +254,18 @@ impl State {
             group.extend(self.waiting.pop_front());
         }
         self.waiting_bytes = self.waiting_bytes.saturating_sub(bytes);
+        self.turn = Turn::Job;
         group
+    }
+
+    /// Takes the first job out, if it is the turn of one.
+    fn take_job(&mut self) -> Option<Job> {
+        if self.turn == Turn::Group && !self.waiting.is_empty() {
+            return None;
+        }
+        let job = self.jobs.pop_front()?;
+        self.turn = Turn::Group;
+        Some(job)
     }
 }
 

@@ -14,6 +14,8 @@ use std::path::Path;
 pub(super) enum Schema {
     /// Of the embedded store.
     Store,
+    /// Of the spool.
+    Spool,
 }
 
 /// Columns of `clean` and `filtered`, in this order. `other` has them too, and `body`.
@@ -101,18 +103,23 @@ impl Schema {
         match self {
             // "cspi" in ASCII.
             Self::Store => 0x6373_7069,
+            // "csps": so that neither is ever taken for the other.
+            Self::Spool => 0x6373_7073,
         }
     }
 
     const fn migrations(self) -> &'static [&'static str] {
         match self {
             Self::Store => MIGRATIONS,
+            Self::Spool => SPOOL_MIGRATIONS,
         }
     }
 
     fn views(self) -> Vec<(&'static str, String)> {
         match self {
             Self::Store => views(),
+            // It is read through `cspipe spool`.
+            Self::Spool => Vec::new(),
         }
     }
 
@@ -203,6 +210,26 @@ CREATE TABLE hourly_keys (
     hour TEXT NOT NULL PRIMARY KEY,
     keys INTEGER NOT NULL
 ) WITHOUT ROWID;
+"];
+
+/// The same of the spool.
+///
+/// Numbers are never given out twice, which is what `AUTOINCREMENT` remembers. There is no index:
+/// records are only ever taken from the front. Times are milliseconds since 1970.
+const SPOOL_MIGRATIONS: &[&str] = &["
+CREATE TABLE spooled (
+    seq INTEGER PRIMARY KEY AUTOINCREMENT,
+    stream INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    received_at INTEGER NOT NULL,
+    app TEXT NOT NULL,
+    json TEXT NOT NULL
+);
+CREATE TABLE last_error (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    at INTEGER NOT NULL,
+    error TEXT NOT NULL
+);
 "];
 
 /// Every view, by name and by the statement that makes it.

@@ -13,8 +13,9 @@ use super::metrics::Metrics;
 use super::pace::Pace;
 use super::queue::{Append, Next, Queue};
 use super::retention::{self, Checkpoint};
+use super::spool::{self, Job};
 use jiff::Timestamp;
-use rusqlite::TransactionBehavior;
+use rusqlite::{Connection, TransactionBehavior};
 use std::fs::File;
 use std::io;
 use std::sync::Arc;
@@ -38,6 +39,7 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub(super) enum Purpose {
     Store(Embedded),
+    Spool(spool::Keeper),
 }
 
 /// The writer's thread. Dropping it closes the queue and waits until all is written.
@@ -97,7 +99,13 @@ impl Writer {
         let _abandon = Abandon(self.queue.clone());
         self.look();
         while self.step(IDLE_AFTER) {}
-        let emptied = self.empty_log();
+        let noted = match &self.purpose {
+            Purpose::Store(_) => Ok(()),
+            Purpose::Spool(_) => {
+                self.with_spool(|keeper, connection| keeper.write_last_note(connection))
+            }
+        };
+        let emptied = noted.and_then(|()| self.empty_log());
         self.note(emptied);
     }
 
@@ -106,11 +114,12 @@ impl Writer {
         match self.queue.next(patience) {
             Next::Group(group) => {
                 let records = self.commit(group);
-                let upkept = self.upkeep(records);
-                self.note(upkept);
-                if self.looked.elapsed() >= IDLE_AFTER {
-                    self.look();
-                }
+                self.follow_up(records);
+                true
+            }
+            Next::Job(job) => {
+                self.work(job);
+                self.follow_up(0);
                 true
             }
             Next::Idle => {
@@ -121,8 +130,21 @@ impl Writer {
         }
     }
 
+    /// What is done after a group of so many records, or after a job.
+    fn follow_up(&mut self, records: u32) {
+        let upkept = self.upkeep(records);
+        self.note(upkept);
+        if self.looked.elapsed() >= IDLE_AFTER {
+            self.look();
+        }
+    }
+
     /// Stores a group and answers it. Returns how many records there were.
-    fn commit(&mut self, group: Vec<Append>) -> u32 {
+    fn commit(&mut self, mut group: Vec<Append>) -> u32 {
+        self.turn_away(&mut group);
+        if group.is_empty() {
+            return 0;
+        }
         let begin = Instant::now();
         let mut stored = self.store(&group);
         if let Err(failure) = &stored
@@ -155,10 +177,75 @@ impl Writer {
         let connection = self.database.connection()?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         match &mut self.purpose {
-            Purpose::Store(store) => store.insert(&transaction, group)?,
+            Purpose::Store(store) => {
+                store.insert(&transaction, group)?;
+                transaction.commit()?;
+            }
+            Purpose::Spool(keeper) => {
+                keeper.insert(&transaction, group)?;
+                transaction.commit()?;
+                keeper.committed();
+            }
         }
-        transaction.commit()?;
         Ok(())
+    }
+
+    /// Takes out of a group, and answers, what the spool has no room for.
+    fn turn_away(&mut self, group: &mut Vec<Append>) {
+        let Purpose::Spool(keeper) = &mut self.purpose else { return };
+        // What is wrong with the database is for the commit to find out.
+        let Ok(connection) = self.database.connection() else { return };
+        let fitting = keeper.fitting(connection, group).unwrap_or(group.len());
+        let refused = group.split_off(fitting);
+        if !refused.is_empty() {
+            let error = AppendError::SpoolFull;
+            self.metrics.count_error(error);
+            self.queue.set_room(false);
+            self.queue.answer(refused, Err(error));
+        }
+    }
+
+    /// Does a job, or a slice of it, and answers it once it is done.
+    fn work(&mut self, job: Job) {
+        match job {
+            Job::Read { after, records, bytes, done } => {
+                let read = self.try_work(|_, connection| {
+                    spool::Keeper::read(connection, after, records, bytes)
+                });
+                done(read);
+            }
+            Job::Forget { through, done } => {
+                match self.try_work(|keeper, connection| keeper.forget(connection, through)) {
+                    Ok(true) => self.queue.put_back(Job::Forget { through, done }),
+                    Ok(false) => done(Ok(())),
+                    Err(error) => done(Err(error)),
+                }
+            }
+        }
+    }
+
+    /// Works on the spool; once more on a new file when this one turns out to be damaged.
+    fn try_work<T>(
+        &mut self,
+        work: impl Fn(&mut spool::Keeper, &Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, AppendError> {
+        let mut done = self.with_spool(&work);
+        if let Err(failure) = &done
+            && failure.is_damage()
+        {
+            done = self.replace(failure.to_string()).and_then(|()| self.with_spool(&work));
+        }
+        done.map_err(|failure| self.fail(&failure))
+    }
+
+    fn with_spool<T>(
+        &mut self,
+        work: impl FnOnce(&mut spool::Keeper, &Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Failure> {
+        match &mut self.purpose {
+            Purpose::Store(_) => Err(Failure::NoSpool),
+            Purpose::Spool(keeper) => Ok(work(keeper, self.database.connection()?)?),
+        }
     }
 
     /// The slice of upkeep that follows a commit of so many records.
@@ -172,6 +259,7 @@ impl Writer {
         }
         match &mut self.purpose {
             Purpose::Store(store) => store.upkeep(connection, records)?,
+            Purpose::Spool(keeper) => keeper.upkeep(connection)?,
         }
         Ok(())
     }
@@ -195,6 +283,8 @@ impl Writer {
             Purpose::Store(store) => {
                 while self.queue.is_quiet() && store.expire(connection, now)? {}
             }
+            // Nothing expires.
+            Purpose::Spool(_) => {}
         }
         while self.queue.is_quiet() && retention::reclaim(connection)? {}
         Ok(())
@@ -214,12 +304,17 @@ impl Writer {
     }
 
     #[cfg(test)]
+    pub(super) const fn purpose(&mut self) -> &mut Purpose {
+        &mut self.purpose
+    }
+
+    #[cfg(test)]
     pub(super) const fn database(&mut self) -> &mut Database {
         &mut self.database
     }
 
     /// Looks at the files: how large they are, and whether the database is still there.
-    fn look(&mut self) {
+    pub(super) fn look(&mut self) {
         self.looked = Instant::now();
         if !self.database.path().exists() {
             tracing::error!(
@@ -228,7 +323,12 @@ impl Writer {
             );
             self.database.disconnect();
             let opened = self.database.connection().map(drop).map_err(Failure::from);
+            self.begun_anew();
             self.note(opened);
+        }
+        if !self.queue.is_failing() {
+            let looked = self.look_into();
+            self.note(looked);
         }
         let wal_bytes = file_size(&self.database, "-wal");
         self.metrics.store_bytes.set(file_size(&self.database, ""));
@@ -238,6 +338,19 @@ impl Writer {
                 wal_bytes,
                 "the write-ahead log has {wal_bytes} bytes: a reader keeps its transaction open"
             );
+        }
+    }
+
+    /// Looks at what is in the database, where somebody wants to know.
+    fn look_into(&mut self) -> Result<(), Failure> {
+        match &mut self.purpose {
+            Purpose::Store(_) => Ok(()),
+            Purpose::Spool(keeper) => {
+                let connection = self.database.connection()?;
+                keeper.write_note(connection)?;
+                self.queue.set_room(keeper.look(connection)?);
+                Ok(())
+            }
         }
     }
 
@@ -253,7 +366,18 @@ impl Writer {
     }
 
     fn replace(&mut self, detail: String) -> Result<(), Failure> {
-        self.database.replace(detail).map_err(Failure::from)
+        self.database.set_aside(detail)?;
+        self.begun_anew();
+        self.database.connection()?;
+        Ok(())
+    }
+
+    /// A new file has taken the place of another.
+    fn begun_anew(&mut self) {
+        match &mut self.purpose {
+            Purpose::Store(_) => {}
+            Purpose::Spool(keeper) => keeper.begun_anew(),
+        }
     }
 
     /// Counts a failure, tells it, and leaves the database ready for the next try.

@@ -24,7 +24,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 /// Longer than anything here lasts, shorter than a test runner waits.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(super) const PATIENCE: Duration = Duration::from_secs(30);
 
 type Answer = Result<(), AppendError>;
 
@@ -87,12 +87,12 @@ fn count(data: &Path, table: &str) -> i64 {
 }
 
 /// One record of a violation, received just now.
-fn record(app: &str) -> Batch {
+pub(super) fn record(app: &str) -> Batch {
     records(1, app, Timestamp::now(), 0)
 }
 
 /// Equal records, as long as wanted.
-fn records(number: usize, app: &str, time: Timestamp, padding: usize) -> Batch {
+pub(super) fn records(number: usize, app: &str, time: Timestamp, padding: usize) -> Batch {
     let mut batch = Batch::default();
     let sample = "x".repeat(padding);
     for _ in 0..number {
@@ -102,7 +102,13 @@ fn records(number: usize, app: &str, time: Timestamp, padding: usize) -> Batch {
     batch
 }
 
-fn add(batch: &mut Batch, stream: Stream, app: &str, time: Timestamp, json: &serde_json::Value) {
+pub(super) fn add(
+    batch: &mut Batch,
+    stream: Stream,
+    app: &str,
+    time: Timestamp,
+    json: &serde_json::Value,
+) {
     let json_start = batch.bytes.len();
     batch.bytes.extend_from_slice(json.to_string().as_bytes());
     let json = json_start..batch.bytes.len();

@@ -1,0 +1,61 @@
+//! What the spool counts.
+
+use crate::store;
+use prometheus::core::Collector;
+use prometheus::{IntCounter, IntGauge, Registry};
+
+/// The spool's metrics. Clones count into the same numbers.
+///
+/// What the embedded store counts is counted under the same names: a process has one of the two.
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    pub(in crate::store) store: store::Metrics,
+    pub(super) records: IntGauge,
+    pub(super) bytes: IntGauge,
+    pub(super) oldest_seconds: IntGauge,
+    pub(super) appended: IntCounter,
+    pub(super) drained: IntCounter,
+    pub(super) full: IntCounter,
+    pub(super) set_aside: IntCounter,
+}
+
+impl Metrics {
+    /// Makes the metrics and registers them.
+    pub fn register(registry: &Registry) -> Result<Self, prometheus::Error> {
+        let counter = |name, help| register(registry, IntCounter::new(name, help)?);
+        let gauge = |name, help| register(registry, IntGauge::new(name, help)?);
+        Ok(Self {
+            store: store::Metrics::register(registry)?,
+            records: gauge("cspipe_spool_records", "Records that wait in the spool.")?,
+            bytes: gauge("cspipe_spool_bytes", "Bytes of the spool that hold something.")?,
+            oldest_seconds: gauge(
+                "cspipe_spool_oldest_seconds",
+                "Age of the oldest record in the spool by its receipt; 0 when there is none.",
+            )?,
+            appended: counter(
+                "cspipe_spool_appended_total",
+                "Records that were put into the spool.",
+            )?,
+            drained: counter(
+                "cspipe_spool_drained_total",
+                "Records that were deleted from the spool because they were delivered.",
+            )?,
+            full: counter(
+                "cspipe_spool_full_total",
+                "Records that were turned away because the spool had no room for them.",
+            )?,
+            set_aside: counter(
+                "cspipe_spool_set_aside_records_total",
+                "Records in spools that were set aside as damaged, or removed, while in use.",
+            )?,
+        })
+    }
+}
+
+fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
+where
+    C: Collector + Clone + 'static,
+{
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
+}
