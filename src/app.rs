@@ -7,12 +7,17 @@ use crate::http::{self, Private, Server};
 use crate::metrics::{REVISION, VERSION, registry};
 use crate::pipeline::{self, Pipeline, Stages};
 use crate::publish::Sink;
+use crate::publish::kafka::{self, Kafka};
 use crate::reload::{self, LoadError, Reloader};
 use crate::settings::Settings;
+use crate::store::spool::{self, Spool};
 use crate::store::{self, Store};
 use anyhow::Context;
+use prometheus::Registry;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Why the edge does not run.
@@ -60,17 +65,11 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         "rules in force"
     );
 
-    let data = &settings.data.0;
-    let store = Store::open(
-        data,
-        &settings.store,
-        store::Metrics::register(&registry).context("registering metrics")?,
-    )
-    .map_err(|error| AppError::Unavailable(error.to_string()))?;
+    let ground = Ground::open(settings, &registry)?;
     let pipeline = Arc::new(Pipeline::new(
         stages,
         rules,
-        Sink::Store(store.handle()),
+        ground.sink(),
         &settings.pipeline,
         pipeline::Metrics::register(
             &registry,
@@ -97,7 +96,7 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
             }),
             version: VERSION,
             revision: REVISION,
-            database: Some(data.join("cspipe.db")),
+            database: ground.database(settings),
         },
     )
     .map_err(|error| {
@@ -108,31 +107,123 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         .build()
         .context("starting the runtime")?;
     // Before the addresses are told: whoever reads them may send a signal at once.
-    let signals = {
+    let mut signals = {
         let _entered = runtime.enter();
         Signals::listen().context("waiting for signals")?
     };
 
     let (public, private) = (server.public_addr(), server.private_addr());
-    let database = data.join("cspipe.db");
     // Scripts wait for the first two lines, and may stop reading then; the rest is for people.
     let _ = writeln!(
         std::io::stdout(),
-        "public http://{public}\nprivate http://{private}\ntry http://{private}/demo\n\
-         look sqlite3 {} \"{LOOK}\"",
-        database.display()
+        "public http://{public}\nprivate http://{private}\ntry http://{private}/demo\nlook {}",
+        ground.look(settings)
     );
 
+    let hurry = ground.hurry();
     runtime.block_on(async {
         signals.until_told_to_stop(&reloader).await;
         tracing::info!("stopping: answering what has been asked");
-        server.stop().await;
+        tokio::select! {
+            () = server.stop() => {}
+            () = signals.until_told_to_hurry() => hurry(),
+        }
+        let closed = tokio::task::spawn_blocking(move || ground.close());
+        tokio::select! {
+            _ = closed => {}
+            // It ends all the sooner, and is waited for.
+            () = signals.until_told_to_hurry() => hurry(),
+        }
     });
-    // Commits what is queued, which by now is nothing that anybody waits for.
-    store.close();
+    // Waits for what still closes.
+    drop(runtime);
     tracing::info!("stopped");
     Ok(())
 }
+
+/// Where records become durable: what the settings chose.
+enum Ground {
+    Store(Store),
+    Kafka { kafka: Kafka, spool: Spool },
+}
+
+impl Ground {
+    fn open(settings: &Settings, registry: &Registry) -> Result<Self, AppError> {
+        let data = &settings.data.0;
+        let unavailable = |error: store::OpenError| AppError::Unavailable(error.to_string());
+        let Some(brokers) = &settings.kafka.brokers else {
+            let metrics = store::Metrics::register(registry).context("registering metrics")?;
+            return Store::open(data, &settings.store, metrics)
+                .map(Self::Store)
+                .map_err(unavailable);
+        };
+        let metrics = spool::Metrics::register(registry).context("registering metrics")?;
+        let spool = Spool::open(data, &settings.spool, &settings.store, metrics);
+        let spool = spool.map_err(unavailable)?;
+        let kafka = Kafka::start(
+            &settings.kafka,
+            &settings.spool,
+            &settings.pipeline.edge_name(),
+            spool.handle(),
+            kafka::Metrics::register(registry).context("registering metrics")?,
+        )
+        .map_err(|error| AppError::Wrong(error.to_string()))?;
+        tracing::info!(brokers, "records go to Kafka at {brokers}");
+        Ok(Self::Kafka { kafka, spool })
+    }
+
+    fn sink(&self) -> Sink {
+        match self {
+            Self::Store(store) => Sink::Store(store.handle()),
+            Self::Kafka { kafka, .. } => Sink::Kafka(kafka.handle()),
+        }
+    }
+
+    /// The database in which records can be looked up.
+    fn database(&self, settings: &Settings) -> Option<PathBuf> {
+        match self {
+            Self::Store(_) => Some(settings.data.0.join("cspipe.db")),
+            Self::Kafka { .. } => None,
+        }
+    }
+
+    /// A command that shows what has come in.
+    fn look(&self, settings: &Settings) -> String {
+        match self {
+            Self::Store(_) => {
+                format!("sqlite3 {} \"{LOOK}\"", settings.data.0.join("cspipe.db").display())
+            }
+            Self::Kafka { .. } => format!(
+                "kcat -C -q -e -b {} -t {}",
+                settings.kafka.brokers.as_deref().unwrap_or_default(),
+                settings.kafka.topics.clean
+            ),
+        }
+    }
+
+    /// What ends [`Ground::close`] early.
+    fn hurry(&self) -> Box<dyn Fn()> {
+        match self {
+            Self::Store(_) => Box::new(|| {}),
+            Self::Kafka { kafka, .. } => Box::new(kafka.hurry()),
+        }
+    }
+
+    /// Makes durable what is still under way, and closes.
+    fn close(self) {
+        match self {
+            // Commits what is queued, which by now is nothing that anybody waits for.
+            Self::Store(store) => store.close(),
+            Self::Kafka { kafka, spool } => {
+                kafka.stop(KAFKA_PATIENCE);
+                spool.close();
+            }
+        }
+    }
+}
+
+/// How long Kafka may take to acknowledge what it was sent, before it is taken back.
+const KAFKA_PATIENCE: Duration = Duration::from_secs(8);
 
 /// A first look at what has come in.
 const LOOK: &str = "SELECT timestamp, app_name, classification, violation_type, blocked_uri \
@@ -171,7 +262,7 @@ impl Signals {
     }
 
     /// Waits for SIGTERM or SIGINT; SIGHUP reloads the rules.
-    async fn until_told_to_stop(mut self, reloader: &Arc<Reloader>) {
+    async fn until_told_to_stop(&mut self, reloader: &Arc<Reloader>) {
         loop {
             tokio::select! {
                 _ = self.terminate.recv() => return,
@@ -183,5 +274,14 @@ impl Signals {
                 }
             }
         }
+    }
+
+    /// Waits for another SIGTERM or SIGINT.
+    async fn until_told_to_hurry(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+        tracing::warn!("told again: what is not done at once is given up or spooled");
     }
 }

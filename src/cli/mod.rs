@@ -96,6 +96,9 @@ struct ServeArgs {
     /// Data directory [default: data]
     #[arg(long, value_name = "DIR", env = "CSPIPE_DATA")]
     data: Option<PathBuf>,
+    /// Kafka's brokers, HOST:PORT with commas between [default: none, stores on this machine]
+    #[arg(long, value_name = "BROKERS", env = "CSPIPE_KAFKA")]
+    kafka: Option<String>,
 }
 
 /// How a result is written.
@@ -120,8 +123,9 @@ pub fn run() -> ExitCode {
 }
 
 fn serve(arguments: ServeArgs) -> ExitCode {
-    let ServeArgs { settings, listen, private, data } = arguments;
-    let flags = Flags { config: settings.config, filters: settings.filters, listen, private, data };
+    let ServeArgs { settings, listen, private, data, kafka } = arguments;
+    let SettingsArgs { config, filters } = settings;
+    let flags = Flags { config, filters, listen, private, data, kafka };
     let settings = match settings::load(&flags) {
         Ok(settings) => settings,
         Err(error) => return wrong(&error),

@@ -120,13 +120,14 @@ impl Server {
 
     /// Stops: accepts nothing new, answers what is being asked, closes the rest.
     ///
-    /// Returns when every thread has ended, which takes `drain_timeout` at most for each of the
-    /// two listeners. `/readyz` says no from the first moment, and the private listener stays
+    /// Returns when every thread has ended, which takes `drain_timeout` at most for the public
+    /// listener and a moment for the private one. `/readyz` says no from the first moment, and the private listener stays
     /// until the public one is done, so that the end can be watched.
     pub async fn stop(self) {
         self.stopping.send_replace(true);
         self.public.stop().await;
-        self.private.stop().await;
+        // Whoever still asks here is not worth waiting for.
+        let _ = tokio::time::timeout(PRIVATE_DRAIN, self.private.stop()).await;
     }
 }
 
@@ -229,6 +230,9 @@ fn listen(address: SocketAddr) -> Result<Bound, StartError> {
 }
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
+
+/// How long the answers of the private address may take at the end.
+const PRIVATE_DRAIN: std::time::Duration = std::time::Duration::from_secs(2);
 
 /// The private address has few visitors.
 const PRIVATE_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(64).expect("above zero");

@@ -78,7 +78,7 @@ impl Default for Settings {
             head_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
             max_connection_age: Duration::from_mins(5),
-            drain_timeout: Duration::from_secs(20),
+            drain_timeout: Duration::from_secs(12),
             retry_after: Duration::from_secs(5),
             apps: Apps::default(),
         }

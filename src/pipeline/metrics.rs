@@ -1,6 +1,7 @@
 //! Numbers of the pipeline: every report once when it comes, once when its end is known.
 
 use crate::policy::Directive;
+use crate::publish::Landed;
 use crate::report::{
     Classification, Disposition, Facts, Matched, Outcome, Rejection, Tally, Verdict, Wire,
 };
@@ -21,9 +22,9 @@ pub struct Metrics {
     series: Arc<Mutex<HashMap<Series, IntCounter, foldhash::quality::RandomState>>>,
 }
 
-/// What is counted once a request's records are durable.
+/// What is counted once a request's records are durable, by each record's place in the batch.
 #[derive(Debug, Default)]
-pub struct Settling(Vec<IntCounter>);
+pub struct Settling(Vec<(usize, IntCounter)>);
 
 /// One series of the violations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -113,27 +114,42 @@ impl Metrics {
     }
 
     /// Remembers what to count of a judged violation once it is durable.
-    pub fn judged(&self, facts: &Facts<'_>, verdict: &Verdict<'_>, settling: &mut Settling) {
+    pub fn judged(
+        &self,
+        place: usize,
+        facts: &Facts<'_>,
+        verdict: &Verdict<'_>,
+        settling: &mut Settling,
+    ) {
         let app = self.apps.label(&facts.app_name);
         for Matched { rule, reason } in &verdict.observed {
-            settling.0.push(self.observed.with_label_values(&[reason.name(), rule]));
+            settling.0.push((place, self.observed.with_label_values(&[reason.name(), rule])));
         }
-        settling.0.push(match verdict.filtered_by {
+        let counter = match verdict.filtered_by {
             Some(Matched { rule, reason }) => {
                 let name = if app == OTHER { "other" } else { &facts.app_name };
                 self.filtered.with_label_values(&[name, reason.name(), rule])
             }
             None => self.violation(app, facts),
-        });
+        };
+        settling.0.push((place, counter));
     }
 
     /// Counts the reports of a request that has become durable. The rejected ones among them were
-    /// counted when they were rejected.
-    pub fn settled(&self, tally: Tally, settling: &Settling) {
+    /// counted when they were rejected; what the sink could not take as it is, is rejected now.
+    pub fn settled(&self, mut tally: Tally, settling: &Settling, landed: &Landed) {
+        for unfit in &landed.unfit {
+            tally.take(unfit.stream);
+            self.rejected(unfit.rejection);
+        }
         self.ended(Outcome::Clean, tally.clean as usize);
         self.ended(Outcome::Filtered, tally.filtered as usize);
         self.ended(Outcome::Other, tally.other as usize);
-        settling.0.iter().for_each(IntCounter::inc);
+        for (place, counter) in &settling.0 {
+            if !landed.unfit.iter().any(|unfit| unfit.place == *place) {
+                counter.inc();
+            }
+        }
     }
 
     /// The series of one clean violation. Looking it up by closed keys is cheaper than by texts.

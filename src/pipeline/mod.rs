@@ -154,8 +154,9 @@ impl Pipeline {
             verdict: &verdict,
             edge: &self.edge,
         };
+        let place = batch.entries.len();
         publish::encode(&record, batch);
-        self.metrics.judged(&facts, &verdict, settling);
+        self.metrics.judged(place, &facts, &verdict, settling);
     }
 
     fn take_other(&self, report: OtherReport<'_>, delivery: &Delivery<'_>, batch: &mut Batch) {
@@ -223,7 +224,7 @@ impl Pipeline {
         let metrics = self.metrics.clone();
         let readable = (tally.total() - tally.rejected) as usize;
         let published = self.sink.publish(batch, move |result| match result {
-            Ok(()) => metrics.settled(tally, &settling),
+            Ok(landed) => metrics.settled(tally, &settling, &landed),
             Err(NotDurable) => metrics.ended(Outcome::Refused, readable),
         });
         published.map_or_else(

@@ -4,10 +4,11 @@
 //! [`Receipt`] tells when all of them are durable. It touches the outside, and never waits.
 
 mod encode;
+pub mod kafka;
 mod sink;
 
 pub use encode::{OBSERVED, encode, encode_other, encode_rejected};
-pub use sink::{NoRoom, NotDurable, Receipt, Sink};
+pub use sink::{Landed, NoRoom, NotDurable, Receipt, Settled, Sink, Unfit};
 
 #[cfg(doc)]
 use crate::report::Batch;

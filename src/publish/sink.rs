@@ -1,6 +1,7 @@
 //! Where records go, and the promise that they got there.
 
-use crate::report::Batch;
+use super::kafka;
+use crate::report::{Batch, Rejection, Stream};
 use crate::store;
 use std::future::Future;
 use std::pin::Pin;
@@ -13,6 +14,8 @@ use tokio::sync::oneshot;
 pub enum Sink {
     /// The embedded store.
     Store(store::Handle),
+    /// Kafka, and the spool behind it.
+    Kafka(kafka::Handle),
     /// Batches in memory: for benches, and for tests of what comes before.
     Memory(Arc<Mutex<Vec<Batch>>>),
 }
@@ -20,6 +23,26 @@ pub enum Sink {
 /// The promise that all records of one batch are durable. Await it.
 #[derive(Debug)]
 pub struct Receipt(oneshot::Receiver<Result<(), NotDurable>>);
+
+/// How a batch ended.
+pub type Settled = Result<Landed, NotDurable>;
+
+/// All records of a batch are durable.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Landed {
+    /// Records that could not be taken as they are.
+    pub unfit: Vec<Unfit>,
+}
+
+/// A record that could not be taken as it is. A specimen of it is in the rejected stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unfit {
+    /// Its place in the batch.
+    pub place: usize,
+    /// The stream that it was for.
+    pub stream: Stream,
+    pub rejection: Rejection,
+}
 
 /// The sink could not make a batch durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -39,21 +62,25 @@ impl Sink {
     pub fn publish(
         &self,
         batch: Batch,
-        settled: impl FnOnce(Result<(), NotDurable>) + Send + 'static,
+        settled: impl FnOnce(Settled) + Send + 'static,
     ) -> Result<Receipt, NoRoom> {
         let (sender, receiver) = oneshot::channel();
-        let done = move |result: Result<(), NotDurable>| {
+        let done = move |result: Settled| {
+            let told = result.as_ref().map(|_| ()).map_err(|error| *error);
             settled(result);
             // Nobody waits when the client has gone; the records are durable all the same.
-            let _ = sender.send(result);
+            let _ = sender.send(told);
         };
         match self {
             Self::Store(store) => store
-                .append(batch, move |result| done(result.map_err(|_| NotDurable)))
+                .append(batch, move |result| {
+                    done(result.map(|()| Landed::default()).map_err(|_| NotDurable));
+                })
                 .map_err(|_| NoRoom)?,
+            Self::Kafka(kafka) => kafka.publish(batch, Box::new(done))?,
             Self::Memory(batches) => {
                 let kept = batches.lock().map(|mut batches| batches.push(batch));
-                done(kept.map_err(|_| NotDurable));
+                done(kept.map(|()| Landed::default()).map_err(|_| NotDurable));
             }
         }
         Ok(Receipt(receiver))
@@ -63,6 +90,7 @@ impl Sink {
     pub fn is_ready(&self) -> bool {
         match self {
             Self::Store(store) => store.is_ready(),
+            Self::Kafka(kafka) => kafka.is_ready(),
             Self::Memory(_) => true,
         }
     }

@@ -44,6 +44,10 @@ pub enum Rejection {
     NoBody,
     /// An envelope around nothing that could be a violation.
     SaysNothing,
+    /// It was read, and its record is larger than Kafka takes.
+    TooLargeForKafka,
+    /// It was read, and Kafka says that its record is not valid for the topic.
+    RefusedByKafka,
 }
 
 /// How many reports of one request ended how.
@@ -66,12 +70,23 @@ impl Rejection {
             Self::NotAReport => "not_a_report",
             Self::NoBody => "no_body",
             Self::SaysNothing => "says_nothing",
+            Self::TooLargeForKafka => "too_large_for_kafka",
+            Self::RefusedByKafka => "refused_by_kafka",
         }
     }
 
     /// Every label, for whoever wants to register them ahead.
-    pub const LABELS: [&'static str; 7] =
-        ["empty", "syntax", "too_deep", "not_an_object", "not_a_report", "no_body", "says_nothing"];
+    pub const LABELS: [&'static str; 9] = [
+        "empty",
+        "syntax",
+        "too_deep",
+        "not_an_object",
+        "not_a_report",
+        "no_body",
+        "says_nothing",
+        "too_large_for_kafka",
+        "refused_by_kafka",
+    ];
 }
 
 impl fmt::Display for Rejection {
@@ -88,6 +103,13 @@ impl fmt::Display for Rejection {
             Self::SaysNothing => {
                 out.write_str("names neither a directive, nor a blocked resource, nor a page")
             }
+            Self::TooLargeForKafka => out.write_str(
+                "the record is larger than Kafka takes: message.max.bytes of the producer, \
+                 max.message.bytes of the topic",
+            ),
+            Self::RefusedByKafka => {
+                out.write_str("Kafka says that the record is not valid for the topic")
+            }
         }
     }
 }
@@ -99,11 +121,20 @@ impl Tally {
     }
 
     pub const fn add(&mut self, stream: Stream) {
+        *self.of(stream) += 1;
+    }
+
+    /// Takes one back that was added.
+    pub const fn take(&mut self, stream: Stream) {
+        *self.of(stream) -= 1;
+    }
+
+    const fn of(&mut self, stream: Stream) -> &mut u32 {
         match stream {
-            Stream::Clean => self.clean += 1,
-            Stream::Filtered => self.filtered += 1,
-            Stream::Other => self.other += 1,
-            Stream::Rejected => self.rejected += 1,
+            Stream::Clean => &mut self.clean,
+            Stream::Filtered => &mut self.filtered,
+            Stream::Other => &mut self.other,
+            Stream::Rejected => &mut self.rejected,
         }
     }
 }

@@ -18,6 +18,8 @@ pub struct Flags {
     pub private: Option<SocketAddr>,
     pub data: Option<PathBuf>,
     pub filters: Option<PathBuf>,
+    /// Brokers of Kafka.
+    pub kafka: Option<String>,
 }
 
 /// Why there are no settings. One line each.
@@ -63,6 +65,15 @@ pub fn load(flags: &Flags) -> Result<Settings, SettingsError> {
             message: format!("must be at least http.max_body, which is {}", settings.http.max_body),
         });
     }
+    settings.kafka.check().map_err(|error| {
+        let told = error.to_string();
+        let (key, message) = told.split_once(": ").unwrap_or(("", &told));
+        SettingsError::Invalid {
+            source_name: "settings".to_owned(),
+            key: format!("{key}: "),
+            message: message.to_owned(),
+        }
+    })?;
     Ok(settings)
 }
 
@@ -162,7 +173,7 @@ impl Provider for FlagValues<'_> {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let Flags { config: _, listen, private, data, filters } = self.0;
+        let Flags { config: _, listen, private, data, filters, kafka } = self.0;
         let mut values = Dict::new();
         let mut http = Dict::new();
         let addresses = [("listen", listen), ("private", private)];
@@ -173,6 +184,10 @@ impl Provider for FlagValues<'_> {
         }
         if !http.is_empty() {
             values.insert("http".to_owned(), http.into());
+        }
+        if let Some(brokers) = kafka {
+            let kafka = Dict::from([("brokers".to_owned(), brokers.clone().into())]);
+            values.insert("kafka".to_owned(), kafka.into());
         }
         for (key, path) in [("data", data), ("filters", filters)] {
             if let Some(path) = path {
@@ -190,6 +205,7 @@ const FLAG_VARIABLES: &[&str] = &[
     "CSPIPE_PRIVATE",
     "CSPIPE_DATA",
     "CSPIPE_FILTERS",
+    "CSPIPE_KAFKA",
     "CSPIPE_LOG",
     // Read when the program is built.
     "CSPIPE_REVISION",

@@ -8,6 +8,8 @@ mod load;
 
 pub use load::{DEFAULT_FILE, Flags, SettingsError, load};
 
+use crate::publish::kafka;
+use crate::store::spool;
 use crate::{derive, http, normalize, pipeline, store};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -27,7 +29,8 @@ pub struct Settings {
     pub normalize: normalize::Settings,
     pub derive: derive::Settings,
     pub store: store::Settings,
-    pub spool: store::spool::Settings,
+    pub kafka: kafka::Settings,
+    pub spool: spool::Settings,
 }
 
 /// The data directory.

@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod edge;
+pub mod kafka;
 pub mod process;
 
 use arc_swap::ArcSwap;

@@ -1,0 +1,536 @@
+//! Sends batches, hears what became of them, and spools what Kafka has not taken.
+//!
+//! In: batches from any thread, and reports from librdkafka. Out: the end of each batch, told once.
+//! [`Courier::publish`] never waits; [`Courier::listen`] is the life of the one thread that hears.
+
+use super::Stop;
+use super::breaker::{Breaker, Change};
+use super::drain::{DRAINED, Heard as DrainHeard};
+use super::flights::{Done, Ended, Fate, Flights, Step};
+use super::metrics::Metrics;
+use super::producer::{Failure, Heard, Outgoing, Producer, Report};
+use super::settings::{PropertyError, Settings};
+use super::trouble::{Remedy, Trouble};
+use crate::publish::encode::encode_rejected;
+use crate::publish::sink::{Landed, NoRoom, NotDurable, Unfit};
+use crate::report::{Batch, Entry, RejectedRecord, Rejection, Stream};
+use crate::store::spool;
+use arc_swap::ArcSwap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The way into Kafka mode.
+#[derive(Debug, Clone)]
+pub struct Handle(pub(super) Arc<Courier>);
+
+/// What all threads of Kafka mode share.
+#[derive(Debug)]
+pub(super) struct Courier {
+    settings: Settings,
+    edge: String,
+    producer: ArcSwap<Producer>,
+    heard: Arc<Heard>,
+    flights: Mutex<Flights>,
+    breaker: Mutex<Breaker>,
+    pub(super) spool: spool::Handle,
+    pub(super) metrics: Metrics,
+    /// Records of requests so far; the drain keeps pace with it.
+    pub(super) taken: AtomicU64,
+    /// How often the breaker has opened.
+    pub(super) outages: AtomicU64,
+    /// The drain has nothing to send, so that only a request can find out about Kafka.
+    pub(super) drain_is_idle: AtomicBool,
+    /// The end is near: nothing more is sent.
+    is_ending: AtomicBool,
+    stop_by: Mutex<Option<Instant>>,
+}
+
+impl Handle {
+    /// Hands a batch over and returns at once. `done` is called once, unless there is no room.
+    pub(in crate::publish) fn publish(&self, batch: Batch, done: Done) -> Result<(), NoRoom> {
+        self.0.publish(batch, done)
+    }
+
+    /// Whether a batch can be expected to become durable now, in Kafka or in the spool.
+    pub fn is_ready(&self) -> bool {
+        self.0.spool.is_ready() || !self.0.breaker().is_open()
+    }
+}
+
+impl Courier {
+    pub(super) fn new(
+        settings: &Settings,
+        edge: &str,
+        spool: spool::Handle,
+        metrics: Metrics,
+    ) -> Result<Self, PropertyError> {
+        let heard = Arc::new(Heard::new(metrics.clone()));
+        let producer = Producer::new(settings, edge, Arc::clone(&heard))
+            .map_err(|error| PropertyError::Librdkafka(error.to_string()))?;
+        Ok(Self {
+            settings: settings.clone(),
+            edge: edge.to_owned(),
+            producer: ArcSwap::from_pointee(producer),
+            heard,
+            flights: Mutex::default(),
+            breaker: Mutex::new(Breaker::new(&settings.breaker)),
+            spool,
+            metrics,
+            taken: AtomicU64::new(0),
+            outages: AtomicU64::new(0),
+            drain_is_idle: AtomicBool::new(true),
+            is_ending: AtomicBool::new(false),
+            stop_by: Mutex::default(),
+        })
+    }
+
+    fn publish(&self, batch: Batch, done: Done) -> Result<(), NoRoom> {
+        if batch.entries.is_empty() {
+            done(Ok(Landed::default()));
+            return Ok(());
+        }
+        self.taken.fetch_add(batch.entries.len() as u64, Relaxed);
+        let has_room = self.has_room(batch.bytes.len() as u64);
+        if !has_room {
+            self.fail(Trouble::QueueFull);
+        }
+        if !(has_room && self.asks_kafka()) {
+            let records = batch.entries.len() as u64;
+            return self.spool_whole(batch, done).inspect_err(|_| self.refuse(records));
+        }
+        let batch = Arc::new(batch);
+        let slot = self.flights().begin(Arc::clone(&batch), done, Instant::now());
+        let producer = self.producer.load();
+        for (at, entry) in batch.entries.iter().enumerate() {
+            let tag = tag(slot, at);
+            let sent = producer.send(&Outgoing {
+                tag,
+                stream: entry.stream,
+                id: entry.id,
+                app: batch.app(entry),
+                edge: &self.edge,
+                json: batch.json(entry),
+            });
+            if let Err(failure) = sent {
+                self.heard.tell(Report { tag, result: Err(failure) });
+            }
+        }
+        self.heard.wake();
+        Ok(())
+    }
+
+    /// Sends a record of the spool. Its report goes to the drain.
+    pub(super) fn resend(&self, record: &spool::Spooled) -> Result<(), Failure> {
+        let tag = DRAINED | usize::try_from(record.seq).unwrap_or(0);
+        self.producer.load().send(&Outgoing {
+            tag,
+            stream: record.stream,
+            id: record.id,
+            app: &record.app,
+            edge: &record.edge,
+            json: &record.json,
+        })?;
+        self.heard.wake();
+        Ok(())
+    }
+
+    /// The life of the thread that hears from librdkafka, until it is told to stop.
+    pub(super) fn listen(&self, stop: &Stop, drain: &Sender<DrainHeard>) {
+        let mut retired: Vec<Arc<Producer>> = Vec::new();
+        let mut took_back = None;
+        loop {
+            let producer = self.producer.load_full();
+            producer.poll(SLICE);
+            retired.retain(|old| {
+                old.poll(Duration::ZERO);
+                old.outstanding() > 0
+            });
+            self.deal(drain);
+            if self.heard.take_fatal() {
+                retired.extend(self.replace());
+            }
+            let outstanding =
+                producer.outstanding() + retired.iter().map(|old| old.outstanding()).sum::<usize>();
+            let is_quiet = outstanding == 0 && self.flights().is_empty();
+            if let Some(stop_by) = self.stop_by() {
+                let now = Instant::now();
+                if is_quiet || took_back.is_some_and(|since: Instant| since + TAKE_BACK < now) {
+                    break;
+                }
+                if took_back.is_none() && (now >= stop_by || stop.is_at_once()) {
+                    took_back = Some(now);
+                    producer.purge();
+                }
+            } else if is_quiet {
+                self.heard.pause(PAUSE);
+            }
+        }
+        self.deal(drain);
+        self.abandon();
+    }
+
+    pub(super) fn stop_by(&self) -> Option<Instant> {
+        *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_stop_by(&self, time: Instant) {
+        self.is_ending.store(true, Relaxed);
+        *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
+        self.heard.wake();
+    }
+
+    /// Deals with everything that was heard, and with what has waited too long.
+    fn deal(&self, drain: &Sender<DrainHeard>) {
+        let reports = self.heard.take();
+        let now = Instant::now();
+        let mut ended = Vec::new();
+        {
+            let mut flights = self.flights();
+            for Report { tag, result } in reports {
+                if tag & DRAINED != 0 {
+                    // Nobody listens any more when the process ends; the record stays spooled.
+                    let _ = drain.send(DrainHeard { seq: tag & !DRAINED, result, at: now });
+                    continue;
+                }
+                let (slot, entry) = untag(tag);
+                match flights.settle(slot, entry, result, now) {
+                    Step::Nothing => {}
+                    Step::FailedLate(failure) => self.count_failure(failure.trouble),
+                    Step::Ended(end) => ended.push(end),
+                }
+            }
+            while let Some(end) = flights.expire(self.settings.ack_timeout, now) {
+                ended.push(end);
+            }
+        }
+        for end in ended {
+            self.conclude(end, now);
+        }
+    }
+
+    /// Answers a batch, or spools what Kafka has not acknowledged of it and answers then.
+    fn conclude(&self, ended: Ended, now: Instant) {
+        let Ended { batch, done, fates, took } = ended;
+        let failures = || {
+            fates.iter().filter_map(|fate| match fate {
+                Fate::Failed(failure) => Some(*failure),
+                Fate::Flying | Fate::Acknowledged => None,
+            })
+        };
+        let delivered = fates.len() as u64 - failures().count() as u64;
+        self.metrics.delivered.inc_by(delivered);
+        let Some(first) = failures().next() else {
+            self.metrics.delivery_seconds.observe(took.as_secs_f64());
+            self.succeed(now);
+            done(Ok(Landed::default()));
+            return;
+        };
+        for failure in failures() {
+            self.count_failure(failure.trouble);
+            self.tell(failure, &batch, &fates);
+        }
+        match failures().find(|failure| failure.trouble.is_outage()) {
+            Some(outage) => self.note_failure(outage, now),
+            None => self.breaker().probe_again(now),
+        }
+        if first.trouble == Trouble::Fatal {
+            self.heard.set_fatal();
+        }
+        let (left, unfit) = self.left_over(&batch, &fates);
+        let answer = Answer {
+            done: Some(done),
+            spooled: (left.entries.len() - unfit.len()) as u64,
+            unfit,
+            metrics: self.metrics.clone(),
+        };
+        // When the spool's queue is full the answer is dropped, and refuses.
+        let _ = self.spool.append(left, move |result| {
+            if result.is_ok() {
+                answer.confirm();
+            }
+        });
+    }
+
+    /// What Kafka has not acknowledged of a batch: records as they are, and specimens of those that
+    /// it will never take.
+    fn left_over(&self, batch: &Batch, fates: &[Fate]) -> (Batch, Vec<Unfit>) {
+        let mut left = Batch::default();
+        let mut unfit = Vec::new();
+        for (at, (entry, fate)) in batch.entries.iter().zip(fates).enumerate() {
+            let Fate::Failed(failure) = fate else { continue };
+            match failure.trouble.remedy() {
+                Remedy::Spool => copy(batch, entry, &mut left),
+                // A specimen that is refused as well is a matter of how the topic is set up.
+                Remedy::Reject if entry.stream == Stream::Rejected => copy(batch, entry, &mut left),
+                Remedy::Reject => {
+                    let rejection = rejection(failure.trouble);
+                    let record = Specimen {
+                        id: entry.id,
+                        received_at: entry.received_at,
+                        app: batch.app(entry),
+                        json: batch.json(entry),
+                    };
+                    encode_specimen(&record, rejection, &self.edge, &mut left);
+                    unfit.push(Unfit { place: at, stream: entry.stream, rejection });
+                }
+            }
+        }
+        (left, unfit)
+    }
+
+    fn spool_whole(&self, batch: Batch, done: Done) -> Result<(), NoRoom> {
+        let metrics = self.metrics.clone();
+        let records = batch.entries.len() as u64;
+        let append = self.spool.append(batch, move |result| match result {
+            Ok(()) => {
+                metrics.spooled.inc_by(records);
+                done(Ok(Landed::default()));
+            }
+            Err(_) => {
+                metrics.refused.inc_by(records);
+                done(Err(NotDurable));
+            }
+        });
+        append.map_err(|_| NoRoom)
+    }
+
+    /// Whether librdkafka may be given so many bytes more. Requests that ask at the same time may
+    /// go beyond the limit by a body each.
+    fn has_room(&self, bytes: u64) -> bool {
+        self.flights().held() + bytes <= self.settings.queue_bytes.as_u64()
+    }
+
+    fn refuse(&self, records: u64) {
+        self.metrics.refused.inc_by(records);
+    }
+
+    /// Whether a request should try Kafka now.
+    fn asks_kafka(&self) -> bool {
+        if self.is_ending.load(Relaxed) {
+            return false;
+        }
+        let mut breaker = self.breaker();
+        // As long as the drain has something to send, that finds out, and no request has to wait.
+        !breaker.is_open() || (self.drain_is_idle.load(Relaxed) && breaker.admits(Instant::now()))
+    }
+
+    /// Kafka has acknowledged something in time.
+    pub(super) fn succeed(&self, now: Instant) {
+        let change = self.breaker().succeed(now);
+        self.note(change, None);
+    }
+
+    fn fail(&self, trouble: Trouble) {
+        self.metrics.count_error(trouble);
+        self.note_failure(trouble.into(), Instant::now());
+    }
+
+    fn note_failure(&self, failure: Failure, now: Instant) {
+        let change = self.breaker().fail(now);
+        self.note(change, Some(failure));
+    }
+
+    fn note(&self, change: Option<Change>, failure: Option<Failure>) {
+        match change {
+            None => {}
+            Some(Change::Opened) => {
+                self.outages.fetch_add(1, Relaxed);
+                self.metrics.breaker_open.set(1);
+                let why = failure.map_or_else(String::new, |failure| failure.to_string());
+                tracing::warn!(
+                    cause = why,
+                    "Kafka does not acknowledge ({why}): records go to the spool"
+                );
+                self.spool.note(why);
+            }
+            Some(Change::Closed(after)) => {
+                self.metrics.breaker_open.set(0);
+                let seconds = after.as_secs_f64();
+                tracing::info!(seconds, "Kafka acknowledges again after {seconds:.1} s");
+            }
+        }
+    }
+
+    /// Counts the failure of one record that was handed to librdkafka.
+    pub(super) fn count_failure(&self, trouble: Trouble) {
+        self.metrics.count_error(trouble);
+        if trouble.may_have_arrived() {
+            self.metrics.maybe_duplicates.inc();
+        }
+    }
+
+    /// Says what nobody but an operator can mend.
+    fn tell(&self, failure: Failure, batch: &Batch, fates: &[Fate]) {
+        if failure.trouble != Trouble::Config && failure.trouble.remedy() != Remedy::Reject {
+            return;
+        }
+        let topic = batch
+            .entries
+            .iter()
+            .zip(fates)
+            .find(|(_, fate)| **fate == Fate::Failed(failure))
+            .map_or("", |(entry, _)| self.settings.topics.of(entry.stream));
+        self.say_config(topic, failure);
+    }
+
+    pub(super) fn say_config(&self, topic: &str, failure: Failure) {
+        let what = format!("topic {topic}: {failure}");
+        self.heard.say_config(&what);
+        self.spool.note(what);
+    }
+
+    /// Makes a new producer in the place of one that cannot go on, and returns the old one.
+    fn replace(&self) -> Option<Arc<Producer>> {
+        let old = self.producer.load_full();
+        let why = old.fatal_error()?;
+        tracing::error!(why, "the producer cannot go on and is made anew: {why}");
+        match Producer::new(&self.settings, &self.edge, Arc::clone(&self.heard)) {
+            Ok(new) => {
+                self.producer.store(Arc::new(new));
+                old.purge();
+                Some(old)
+            }
+            Err(error) => {
+                tracing::error!(%error, "no producer can be made: {error}");
+                self.heard.set_fatal();
+                None
+            }
+        }
+    }
+
+    /// Spools what librdkafka never told of, at the very end.
+    fn abandon(&self) {
+        let now = Instant::now();
+        loop {
+            let ended = self.flights().expire(Duration::ZERO, now);
+            let Some(ended) = ended else { return };
+            self.conclude(ended, now);
+        }
+    }
+
+    pub(super) fn topic_of(&self, record: &spool::Spooled) -> &str {
+        self.settings.topics.of(record.stream)
+    }
+
+    pub(super) fn edge(&self) -> &str {
+        &self.edge
+    }
+
+    pub(super) const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    pub(super) fn flights(&self) -> MutexGuard<'_, Flights> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn breaker(&self) -> MutexGuard<'_, Breaker> {
+        self.breaker.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The answer to a request of which something was spooled. Refuses when it is dropped.
+struct Answer {
+    done: Option<Done>,
+    spooled: u64,
+    unfit: Vec<Unfit>,
+    metrics: Metrics,
+}
+
+impl Answer {
+    /// The spool has committed.
+    fn confirm(mut self) {
+        if let Some(done) = self.done.take() {
+            self.metrics.spooled.inc_by(self.spooled);
+            self.metrics.rejected.inc_by(self.unfit.len() as u64);
+            done(Ok(Landed { unfit: std::mem::take(&mut self.unfit) }));
+        }
+    }
+}
+
+impl Drop for Answer {
+    fn drop(&mut self) {
+        if let Some(done) = self.done.take() {
+            self.metrics.refused.inc_by(self.spooled + self.unfit.len() as u64);
+            done(Err(NotDurable));
+        }
+    }
+}
+
+/// A record that Kafka does not take, as it is shown in the rejected stream.
+pub(super) struct Specimen<'r> {
+    pub(super) id: uuid::Uuid,
+    pub(super) received_at: jiff::Timestamp,
+    pub(super) app: &'r str,
+    pub(super) json: &'r [u8],
+}
+
+/// Appends the specimen of a record to a batch. It keeps the record's id.
+pub(super) fn encode_specimen(
+    record: &Specimen<'_>,
+    rejection: Rejection,
+    edge: &str,
+    batch: &mut Batch,
+) {
+    let record = RejectedRecord {
+        id: record.id,
+        received_at: record.received_at,
+        rejection,
+        content_type: None,
+        user_agent: None,
+        app_name: record.app,
+        body: record.json,
+        edge,
+    };
+    encode_rejected(&record, batch);
+}
+
+/// Why a record is only a specimen.
+pub(super) const fn rejection(trouble: Trouble) -> Rejection {
+    match trouble {
+        Trouble::TooLarge => Rejection::TooLargeForKafka,
+        Trouble::Invalid
+        | Trouble::Unreachable
+        | Trouble::AckTimeout
+        | Trouble::QueueFull
+        | Trouble::Replicas
+        | Trouble::Config
+        | Trouble::Fatal
+        | Trouble::Purged
+        | Trouble::Other => Rejection::RefusedByKafka,
+    }
+}
+
+/// Copies one record from a batch to another.
+fn copy(from: &Batch, entry: &Entry, to: &mut Batch) {
+    let shift = |range: &std::ops::Range<usize>| {
+        range.start - entry.json.start + to.bytes.len()
+            ..range.end - entry.json.start + to.bytes.len()
+    };
+    let moved = Entry { json: shift(&entry.json), app: shift(&entry.app), ..entry.clone() };
+    to.bytes.extend_from_slice(from.json(entry));
+    to.tally.add(entry.stream);
+    to.entries.push(moved);
+}
+
+/// Slot and place of a record in one number.
+const fn tag(slot: usize, entry: usize) -> usize {
+    slot << ENTRY_BITS | entry
+}
+
+const fn untag(tag: usize) -> (usize, usize) {
+    (tag >> ENTRY_BITS, tag & ((1 << ENTRY_BITS) - 1))
+}
+
+/// A body holds fewer reports than this can count; slots are bounded by `queue_bytes`.
+const ENTRY_BITS: u32 = 24;
+const _: () = assert!(usize::BITS == 64, "tags need 64 bits");
+
+/// How long is listened before what was heard is dealt with.
+const SLICE: Duration = Duration::from_millis(1);
+/// How long nothing is listened to while nothing is under way.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How long what is taken back may take to come.
+const TAKE_BACK: Duration = Duration::from_secs(2);

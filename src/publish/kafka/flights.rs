@@ -1,0 +1,177 @@
+//! Requests whose records are on their way to Kafka.
+//!
+//! In: batches, and reports of single records. Out: batches that have ended, once each: all of it
+//! acknowledged, or not in time. A slot is kept until librdkafka has told of every record, so that
+//! a tag never means two records. It sends nothing and waits for nothing.
+
+use super::late::Late;
+use super::producer::Failure;
+use super::trouble::Trouble;
+use crate::publish::sink::Settled;
+use crate::report::Batch;
+use slab::Slab;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Everything that is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Flights {
+    slots: Slab<Flight>,
+    /// In the order of their beginning; some may have ended.
+    deadlines: VecDeque<(usize, u64)>,
+    next: u64,
+    /// Bytes of records that librdkafka has.
+    held: u64,
+    pub(super) late: Late,
+}
+
+/// How to tell the end of a batch.
+pub(super) type Done = Box<dyn FnOnce(Settled) + Send>;
+
+struct Flight {
+    /// Tells it from others that used the slot.
+    number: u64,
+    since: Instant,
+    bytes: u64,
+    unsettled: usize,
+    state: State,
+}
+
+enum State {
+    /// The request waits.
+    Awaited { batch: Arc<Batch>, done: Done, fates: Vec<Fate> },
+    /// The request waits no more; its records are in the spool.
+    Late(Vec<Uuid>),
+}
+
+/// What became of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Flying,
+    Acknowledged,
+    Failed(Failure),
+}
+
+/// A batch that has ended.
+pub(super) struct Ended {
+    pub(super) batch: Arc<Batch>,
+    pub(super) done: Done,
+    /// One a record.
+    pub(super) fates: Vec<Fate>,
+    pub(super) took: Duration,
+}
+
+/// What one report led to.
+pub(super) enum Step {
+    Nothing,
+    Ended(Ended),
+    /// A record that is in the spool failed in the end, and will be sent again from there.
+    FailedLate(Failure),
+}
+
+impl Flights {
+    /// Takes a batch in, whose every record is about to be sent. Returns its slot.
+    pub(super) fn begin(&mut self, batch: Arc<Batch>, done: Done, now: Instant) -> usize {
+        let bytes = batch.bytes.len() as u64;
+        let number = self.next;
+        self.next += 1;
+        self.held += bytes;
+        let count = batch.entries.len();
+        let slot = self.slots.insert(Flight {
+            number,
+            since: now,
+            bytes,
+            unsettled: count,
+            state: State::Awaited { batch, done, fates: vec![Fate::Flying; count] },
+        });
+        self.deadlines.push_back((slot, number));
+        slot
+    }
+
+    /// Takes in what became of one record.
+    pub(super) fn settle(
+        &mut self,
+        slot: usize,
+        entry: usize,
+        result: Result<(), Failure>,
+        now: Instant,
+    ) -> Step {
+        let Some(flight) = self.slots.get_mut(slot) else { return Step::Nothing };
+        flight.unsettled = flight.unsettled.saturating_sub(1);
+        let has_landed = flight.unsettled == 0;
+        let mut step = Step::Nothing;
+        match &mut flight.state {
+            State::Awaited { fates, .. } => {
+                if let Some(fate) = fates.get_mut(entry) {
+                    *fate = result.map_or_else(Fate::Failed, |()| Fate::Acknowledged);
+                }
+            }
+            State::Late(ids) => {
+                if let Some(&id) = ids.get(entry) {
+                    self.late.ends(id, result.is_ok());
+                    if let Err(failure) = result {
+                        step = Step::FailedLate(failure);
+                    }
+                }
+            }
+        }
+        if has_landed {
+            let Flight { since, bytes, state, .. } = self.slots.remove(slot);
+            self.held = self.held.saturating_sub(bytes);
+            if let State::Awaited { batch, done, fates } = state {
+                let took = now.saturating_duration_since(since);
+                step = Step::Ended(Ended { batch, done, fates, took });
+            }
+        }
+        step
+    }
+
+    /// Ends the next batch that has waited for longer than its patience.
+    ///
+    /// Records of which nothing is known are remembered as late: they may arrive yet.
+    pub(super) fn expire(&mut self, patience: Duration, now: Instant) -> Option<Ended> {
+        while let Some(&(slot, number)) = self.deadlines.front() {
+            let flight = self.slots.get_mut(slot).filter(|flight| {
+                flight.number == number && matches!(flight.state, State::Awaited { .. })
+            });
+            let Some(flight) = flight else {
+                self.deadlines.pop_front();
+                continue;
+            };
+            let took = now.saturating_duration_since(flight.since);
+            if took < patience {
+                return None;
+            }
+            self.deadlines.pop_front();
+            let State::Awaited { batch, .. } = &flight.state else { continue };
+            let ids = batch.entries.iter().map(|entry| entry.id).collect();
+            let state = std::mem::replace(&mut flight.state, State::Late(ids));
+            let State::Awaited { batch, done, mut fates } = state else { continue };
+            for (fate, entry) in fates.iter_mut().zip(&batch.entries) {
+                if *fate == Fate::Flying {
+                    self.late.flies(entry.id);
+                    *fate = Fate::Failed(Trouble::AckTimeout.into());
+                }
+            }
+            return Some(Ended { batch, done, fates, took });
+        }
+        None
+    }
+
+    /// Bytes of records that librdkafka has, or had a moment ago.
+    pub(super) const fn held(&self) -> u64 {
+        self.held
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+}
+
+impl std::fmt::Debug for Flight {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Flight").field("number", &self.number).finish_non_exhaustive()
+    }
+}

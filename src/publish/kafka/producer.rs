@@ -1,0 +1,317 @@
+//! librdkafka's producer, and what is heard from it.
+//!
+//! In: records, each with a tag. Out: one [`Report`] a record, sooner or later, into [`Heard`].
+//! Sending never waits. What librdkafka says of itself becomes metrics and a few lines of the log.
+
+use super::metrics::Metrics;
+use super::settings::{Key, Settings, Topics};
+use super::trouble::Trouble;
+use crate::report::{Record, Stream};
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::KafkaError;
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
+use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaErrorCode;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// What is known of a record that was handed over: which it is, and how it went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Report {
+    /// The tag that it was sent with.
+    pub(super) tag: usize,
+    pub(super) result: Result<(), Failure>,
+}
+
+/// Why a record was not acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Failure {
+    pub(super) trouble: Trouble,
+    /// librdkafka's word for it; absent where it was not asked.
+    pub(super) code: Option<RDKafkaErrorCode>,
+}
+
+/// A record on its way to Kafka.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Outgoing<'r> {
+    pub(super) tag: usize,
+    pub(super) stream: Stream,
+    pub(super) id: Uuid,
+    pub(super) app: &'r str,
+    pub(super) edge: &'r str,
+    pub(super) json: &'r [u8],
+}
+
+/// A producer, and how records are addressed.
+pub(super) struct Producer {
+    client: BaseProducer<Context>,
+    topics: Topics,
+    key: Key,
+    key_shards: u16,
+}
+
+/// What has been heard from producers and waits to be dealt with. Producers that follow each other
+/// share it.
+#[derive(Debug)]
+pub(super) struct Heard {
+    state: Mutex<State>,
+    changed: Condvar,
+    /// A producer said that it cannot go on.
+    fatal: AtomicBool,
+    metrics: Metrics,
+    said: Mutex<Said>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    reports: Vec<Report>,
+    /// Something was sent since the last look.
+    woken: bool,
+}
+
+/// When something was last said in the log, so that an outage is a line now and then.
+#[derive(Debug, Default)]
+struct Said {
+    error: Option<Instant>,
+    config: Option<Instant>,
+}
+
+/// What librdkafka calls.
+struct Context(Arc<Heard>);
+
+impl Producer {
+    /// Makes a producer. It connects by itself, now or later.
+    pub(super) fn new(
+        settings: &Settings,
+        edge: &str,
+        heard: Arc<Heard>,
+    ) -> Result<Self, KafkaError> {
+        let mut config = settings.producer(edge);
+        // What is logged is filtered here, by the context.
+        config.set_log_level(RDKafkaLogLevel::Info);
+        Ok(Self {
+            client: BaseProducer::from_config_and_context(&config, Context(heard))?,
+            topics: settings.topics.clone(),
+            key: settings.key,
+            key_shards: settings.key_shards,
+        })
+    }
+
+    /// Hands one record over. A report with its tag follows unless it is refused at once.
+    pub(super) fn send(&self, record: &Outgoing<'_>) -> Result<(), Failure> {
+        let mut id = Uuid::encode_buffer();
+        let id = &*record.id.hyphenated().encode_lower(&mut id);
+        let headers = [("id", id), ("app", record.app), ("schema", SCHEMA), ("edge", record.edge)]
+            .into_iter()
+            .fold(OwnedHeaders::new_with_capacity(4), |headers, (key, value)| {
+                headers.insert(Header { key, value: Some(value) })
+            });
+        let key = match self.key {
+            Key::None => None,
+            Key::App => Some(format!("{}/{}", record.app, shard(record.id, self.key_shards))),
+        };
+        let mut message = BaseRecord::<str, [u8], usize>::with_opaque_to(
+            self.topics.of(record.stream),
+            record.tag,
+        )
+        .payload(record.json)
+        .headers(headers);
+        message.key = key.as_deref();
+        self.client.send(message).map_err(|(error, _)| Failure::from(&error))
+    }
+
+    /// Serves what librdkafka has to tell, for about so long.
+    pub(super) fn poll(&self, time: Duration) {
+        self.client.poll(time);
+    }
+
+    /// How many records have been sent and not been told of.
+    pub(super) fn outstanding(&self) -> usize {
+        usize::try_from(self.client.in_flight_count()).unwrap_or(0)
+    }
+
+    /// Takes back what is not acknowledged. Each record is told of as [`Trouble::Purged`].
+    pub(super) fn purge(&self) {
+        self.client.purge(PurgeConfig::default().queue().inflight());
+    }
+
+    /// Why it cannot go on, if it cannot.
+    pub(super) fn fatal_error(&self) -> Option<String> {
+        self.client.client().fatal_error().map(|(code, text)| format!("{code}: {text}"))
+    }
+}
+
+impl Heard {
+    pub(super) fn new(metrics: Metrics) -> Self {
+        Self {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            fatal: AtomicBool::new(false),
+            metrics,
+            said: Mutex::default(),
+        }
+    }
+
+    /// Tells of a record of which librdkafka will not tell.
+    pub(super) fn tell(&self, report: Report) {
+        let mut state = self.lock();
+        state.reports.push(report);
+        state.woken = true;
+        drop(state);
+        self.changed.notify_one();
+    }
+
+    /// Ends the pause of whoever listens: something was sent.
+    pub(super) fn wake(&self) {
+        let was_awake = std::mem::replace(&mut self.lock().woken, true);
+        if !was_awake {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Waits until it is woken, at most so long.
+    pub(super) fn pause(&self, time: Duration) {
+        let mut state = self.lock();
+        if !state.woken {
+            let waited = self.changed.wait_timeout(state, time);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        state.woken = false;
+    }
+
+    /// What has been heard since the last time.
+    pub(super) fn take(&self) -> Vec<Report> {
+        std::mem::take(&mut self.lock().reports)
+    }
+
+    /// Whether a producer has said since the last time that it cannot go on.
+    pub(super) fn take_fatal(&self) -> bool {
+        self.fatal.swap(false, Relaxed)
+    }
+
+    pub(super) fn set_fatal(&self) {
+        self.fatal.store(true, Relaxed);
+    }
+
+    /// Says that Kafka must be set up otherwise, once a minute: nothing gets better by itself.
+    pub(super) fn say_config(&self, what: &str) {
+        if is_due(&mut self.said().config, Duration::from_mins(1)) {
+            tracing::error!(what, "Kafka does not take what is sent: {what}");
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn said(&self) -> MutexGuard<'_, Said> {
+        self.said.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ClientContext for Context {
+    /// librdkafka's own lines are many during an outage, and say the same.
+    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
+        tracing::debug!(facility, "librdkafka: {message}");
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let Failure { trouble, .. } = Failure::from(&error);
+        self.0.metrics.count_error(trouble);
+        match trouble {
+            Trouble::Fatal => self.0.set_fatal(),
+            Trouble::Config => self.0.say_config(reason),
+            Trouble::Unreachable
+            | Trouble::AckTimeout
+            | Trouble::QueueFull
+            | Trouble::Replicas
+            | Trouble::TooLarge
+            | Trouble::Invalid
+            | Trouble::Purged
+            | Trouble::Other => {
+                if is_due(&mut self.0.said().error, Duration::from_secs(10)) {
+                    tracing::warn!(cause = trouble.label(), "Kafka: {reason}");
+                }
+            }
+        }
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.0.metrics.show(&statistics);
+    }
+}
+
+impl ProducerContext for Context {
+    type DeliveryOpaque = usize;
+
+    /// Only notes it down: whoever polls deals with all of them together.
+    fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
+        let result = match result {
+            Ok(_) => Ok(()),
+            Err((error, _)) => Err(Failure::from(error)),
+        };
+        self.0.lock().reports.push(Report { tag, result });
+    }
+}
+
+impl Topics {
+    pub(super) fn of(&self, stream: Stream) -> &str {
+        match stream {
+            Stream::Clean => &self.clean,
+            Stream::Filtered => &self.filtered,
+            Stream::Other => &self.other,
+            Stream::Rejected => &self.rejected,
+        }
+    }
+}
+
+impl From<&KafkaError> for Failure {
+    fn from(error: &KafkaError) -> Self {
+        let code = error.rdkafka_error_code();
+        Self { trouble: code.map_or(Trouble::Other, Trouble::from), code }
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        Self { trouble, code: None }
+    }
+}
+
+impl std::fmt::Display for Failure {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.code {
+            Some(code) => write!(out, "{code}"),
+            None => out.write_str(self.trouble.label()),
+        }
+    }
+}
+
+impl std::fmt::Debug for Producer {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.debug_struct("Producer").field("outstanding", &self.outstanding()).finish()
+    }
+}
+
+/// The shard of a record: from the random bits of its id, so that a repeat gets the same.
+fn shard(id: Uuid, shards: u16) -> u16 {
+    let [.., high, low] = *id.as_bytes();
+    u16::from_be_bytes([high, low]) % shards
+}
+
+fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
+    let now = Instant::now();
+    let due = last.is_none_or(|last| now.duration_since(last) >= every);
+    if due {
+        *last = Some(now);
+    }
+    due
+}
+
+/// The version of the record's shape, as a header says it.
+const SCHEMA: &str = "1";
+const _: () = assert!(Record::SCHEMA == 1, "the header says 1");
