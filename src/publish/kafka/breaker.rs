@@ -139,7 +139,7 @@ mod tests {
         let (mut breaker, mut now) = breaker();
         (0..3).for_each(|_| _ = breaker.fail(now));
         for pause in [1, 2, 3, 3] {
-            assert!(!breaker.admits(now + seconds(pause) - Duration::from_millis(1)));
+            assert!(!breaker.admits(now + seconds(pause).mul_f64(0.999)));
             now += seconds(pause);
             assert!(breaker.admits(now));
             assert!(!breaker.admits(now), "a second probe");
