@@ -9,6 +9,7 @@ mod init;
 mod progress;
 mod rules;
 mod since;
+mod spool;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use cspipe::app::{self, AppError};
@@ -60,6 +61,11 @@ enum Command {
     /// Tries a rule on what is stored, or shows what it does.
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Shows and exports what waits for Kafka.
+    ///
+    /// Without a command it shows how much there is. Works beside a running edge, and changes
+    /// nothing.
+    Spool(spool::SpoolArgs),
 }
 
 /// What every command that needs settings takes.
@@ -119,6 +125,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(command) => rules::run(&command),
+        Command::Spool(arguments) => spool::run(arguments),
     }
 }
 
@@ -241,4 +248,5 @@ Examples:
   cspipe explain report.json --path /csp/shop   what becomes of this report, and why
   cspipe rules try site.toml --since 7d         what a changed rule file would move
   cspipe rules why crawler-traffic              a rule, its examples, its hits by day
+  cspipe spool                                  what waits for Kafka on this machine
   sqlite3 data/cspipe.db 'SELECT timestamp, app_name, classification, blocked_uri FROM clean'";

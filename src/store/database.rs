@@ -5,6 +5,7 @@ use super::metrics::Metrics;
 use super::pace::Pace;
 use super::schema::Schema;
 use jiff::Timestamp;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, ffi};
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
@@ -69,6 +70,23 @@ pub fn open_read_only(data: &Path) -> Result<Connection, OpenError> {
 
 /// Opens a database for reading.
 pub(super) fn open_for_reading(path: PathBuf, schema: Schema) -> Result<Connection, OpenError> {
+    open_prepared(path, schema, |_| Ok(()))
+}
+
+/// Opens a database for reading although it may be damaged, as far as SQLite allows.
+pub(super) fn open_damaged(path: PathBuf, schema: Schema) -> Result<Connection, OpenError> {
+    // With this SQLite opens files that are shorter than their head says, for whoever wants to
+    // save what there is. Nothing can be written: the connection is for reading.
+    open_prepared(path, schema, |connection| {
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_WRITABLE_SCHEMA, true).map(drop)
+    })
+}
+
+fn open_prepared(
+    path: PathBuf,
+    schema: Schema,
+    prepare: impl Fn(&Connection) -> rusqlite::Result<()>,
+) -> Result<Connection, OpenError> {
     if !path.exists() {
         return Err(OpenError::Missing { path });
     }
@@ -76,6 +94,7 @@ pub(super) fn open_for_reading(path: PathBuf, schema: Schema) -> Result<Connecti
     let open = || {
         let connection = Connection::open_with_flags(&path, flags)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
+        prepare(&connection)?;
         Ok(connection)
     };
     let connection = open().map_err(|error| OpenError::of(&path, error))?;

@@ -258,7 +258,7 @@ pub(super) fn spooled(row: &Row<'_>) -> rusqlite::Result<Spooled> {
         edge: Cow<'j, str>,
     }
 
-    let code: i64 = row.get(1)?;
+    let code = row.get_ref(1)?.as_i64().ok();
     let json = bytes(row, 4)?;
     let fields: Fields<'_> = serde_json::from_slice(&json).unwrap_or_default();
     let edge = fields.edge.into_owned();
@@ -267,7 +267,7 @@ pub(super) fn spooled(row: &Row<'_>) -> rusqlite::Result<Spooled> {
         stream: Stream::ALL
             .iter()
             .copied()
-            .find(|stream| stream_code(*stream) == code)
+            .find(|stream| Some(stream_code(*stream)) == code)
             .unwrap_or(Stream::Rejected),
         id: Uuid::from_slice(&bytes(row, 2)?).unwrap_or_default(),
         app: String::from_utf8_lossy(&bytes(row, 3)?).into_owned(),

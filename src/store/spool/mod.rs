@@ -18,6 +18,7 @@ mod job;
 mod keeper;
 mod metrics;
 mod note;
+mod reading;
 mod room;
 mod settings;
 
@@ -25,6 +26,7 @@ mod settings;
 mod tests;
 
 pub use metrics::Metrics;
+pub use reading::{Export, ReadError, Reader, Status, set_aside};
 pub use settings::Settings;
 
 pub(super) use job::Job;
