@@ -4,6 +4,11 @@
 //! Between groups it does a slice of upkeep. An error ends a transaction, never the thread. What
 //! is written, and what upkeep there is, depends on what the database is for.
 
+mod running;
+mod spooling;
+
+pub(super) use running::Running;
+
 use super::AppendError;
 use super::damage::with_suffix;
 use super::database::Database;
@@ -13,13 +18,10 @@ use super::metrics::Metrics;
 use super::pace::Pace;
 use super::queue::{Append, Next, Queue};
 use super::retention::{self, Checkpoint};
-use super::spool::{self, Job};
+use super::spool;
 use jiff::Timestamp;
-use rusqlite::{Connection, TransactionBehavior};
-use std::fs::File;
-use std::io;
+use rusqlite::TransactionBehavior;
 use std::sync::Arc;
-use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 /// The writer and everything it owns.
@@ -42,39 +44,8 @@ pub(super) enum Purpose {
     Spool(spool::Keeper),
 }
 
-/// The writer's thread. Dropping it closes the queue and waits until all is written.
-#[derive(Debug)]
-pub(super) struct Running {
-    queue: Arc<Queue>,
-    thread: Option<JoinHandle<()>>,
-    /// Locked as long as it is open, which is until the writer has ended.
-    _lock: File,
-}
-
 /// Answers what is queued when the writer ends, even by a panic: nobody else would.
 struct Abandon(Arc<Queue>);
-
-impl Running {
-    /// Starts the thread; the lock is that of the data directory.
-    pub(super) fn start(writer: Writer, lock: File) -> io::Result<Self> {
-        let queue = writer.queue.clone();
-        let thread =
-            std::thread::Builder::new().name("cspipe-store".to_owned()).spawn(|| writer.run())?;
-        Ok(Self { queue, thread: Some(thread), _lock: lock })
-    }
-
-    pub(super) fn queue(&self) -> Arc<Queue> {
-        self.queue.clone()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.queue.close();
-        // A writer that panicked has said so on standard error, and its queue is answered.
-        let _ = self.thread.take().map(JoinHandle::join);
-    }
-}
 
 impl Writer {
     pub(super) fn new(
@@ -188,64 +159,6 @@ impl Writer {
             }
         }
         Ok(())
-    }
-
-    /// Takes out of a group, and answers, what the spool has no room for.
-    fn turn_away(&mut self, group: &mut Vec<Append>) {
-        let Purpose::Spool(keeper) = &mut self.purpose else { return };
-        // What is wrong with the database is for the commit to find out.
-        let Ok(connection) = self.database.connection() else { return };
-        let fitting = keeper.fitting(connection, group).unwrap_or(group.len());
-        let refused = group.split_off(fitting);
-        if !refused.is_empty() {
-            let error = AppendError::SpoolFull;
-            self.metrics.count_error(error);
-            self.queue.set_room(false);
-            self.queue.answer(refused, Err(error));
-        }
-    }
-
-    /// Does a job, or a slice of it, and answers it once it is done.
-    fn work(&mut self, job: Job) {
-        match job {
-            Job::Read { after, records, bytes, done } => {
-                let read = self.try_work(|_, connection| {
-                    spool::Keeper::read(connection, after, records, bytes)
-                });
-                done(read);
-            }
-            Job::Forget { through, done } => {
-                match self.try_work(|keeper, connection| keeper.forget(connection, through)) {
-                    Ok(true) => self.queue.put_back(Job::Forget { through, done }),
-                    Ok(false) => done(Ok(())),
-                    Err(error) => done(Err(error)),
-                }
-            }
-        }
-    }
-
-    /// Works on the spool; once more on a new file when this one turns out to be damaged.
-    fn try_work<T>(
-        &mut self,
-        work: impl Fn(&mut spool::Keeper, &Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, AppendError> {
-        let mut done = self.with_spool(&work);
-        if let Err(failure) = &done
-            && failure.is_damage()
-        {
-            done = self.replace(failure.to_string()).and_then(|()| self.with_spool(&work));
-        }
-        done.map_err(|failure| self.fail(&failure))
-    }
-
-    fn with_spool<T>(
-        &mut self,
-        work: impl FnOnce(&mut spool::Keeper, &Connection) -> rusqlite::Result<T>,
-    ) -> Result<T, Failure> {
-        match &mut self.purpose {
-            Purpose::Store(_) => Err(Failure::NoSpool),
-            Purpose::Spool(keeper) => Ok(work(keeper, self.database.connection()?)?),
-        }
     }
 
     /// The slice of upkeep that follows a commit of so many records.

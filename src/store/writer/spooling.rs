@@ -1,0 +1,73 @@
+//! What the writer does for the spool only.
+//!
+//! In: groups and jobs. Out: what there is no room for is turned away; jobs are done in slices,
+//! and once more on a new file where the old one turns out to be damaged.
+
+use super::{Purpose, Writer};
+use crate::store::AppendError;
+use crate::store::failure::Failure;
+use crate::store::queue::Append;
+use crate::store::spool::{Job, Keeper};
+use rusqlite::Connection;
+
+impl Writer {
+    /// Takes out of a group, and answers, what the spool has no room for.
+    pub(super) fn turn_away(&mut self, group: &mut Vec<Append>) {
+        let keeper = match &mut self.purpose {
+            Purpose::Store(_) => return,
+            Purpose::Spool(keeper) => keeper,
+        };
+        // What is wrong with the database is for the commit to find out.
+        let Ok(connection) = self.database.connection() else { return };
+        let fitting = keeper.fitting(connection, group).unwrap_or(group.len());
+        let refused = group.split_off(fitting);
+        if !refused.is_empty() {
+            let error = AppendError::SpoolFull;
+            self.metrics.count_error(error);
+            self.queue.set_room(false);
+            self.queue.answer(refused, Err(error));
+        }
+    }
+
+    /// Does a job, or a slice of it, and answers it once it is done.
+    pub(super) fn work(&mut self, job: Job) {
+        match job {
+            Job::Read { after, records, bytes, done } => {
+                let read =
+                    self.try_work(|_, connection| Keeper::read(connection, after, records, bytes));
+                done(read);
+            }
+            Job::Forget { through, done } => {
+                match self.try_work(|keeper, connection| keeper.forget(connection, through)) {
+                    Ok(true) => self.queue.put_back(Job::Forget { through, done }),
+                    Ok(false) => done(Ok(())),
+                    Err(error) => done(Err(error)),
+                }
+            }
+        }
+    }
+
+    /// Works on the spool; once more on a new file when this one turns out to be damaged.
+    fn try_work<T>(
+        &mut self,
+        work: impl Fn(&mut Keeper, &Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, AppendError> {
+        let mut done = self.with_spool(&work);
+        if let Err(failure) = &done
+            && failure.is_damage()
+        {
+            done = self.replace(failure.to_string()).and_then(|()| self.with_spool(&work));
+        }
+        done.map_err(|failure| self.fail(&failure))
+    }
+
+    pub(super) fn with_spool<T>(
+        &mut self,
+        work: impl FnOnce(&mut Keeper, &Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, Failure> {
+        match &mut self.purpose {
+            Purpose::Store(_) => Err(Failure::NoSpool),
+            Purpose::Spool(keeper) => Ok(work(keeper, self.database.connection()?)?),
+        }
+    }
+}
