@@ -21,6 +21,8 @@
 //! wait in a queue, and the writer takes them together as its next group. Between commits it moves
 //! the log into the database, lets old records expire and gives free space back, all in slices
 //! small enough that no batch waits long behind one.
+//!
+//! [`spool`] is the same queue, writer and file behind Kafka, with other upkeep.
 
 mod damage;
 mod database;

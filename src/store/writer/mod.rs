@@ -85,12 +85,16 @@ impl Writer {
         match self.queue.next(patience) {
             Next::Group(group) => {
                 let records = self.commit(group);
-                self.follow_up(records);
+                let upkept = self.upkeep(records);
+                self.note(upkept);
+                if self.looked.elapsed() >= IDLE_AFTER {
+                    self.look();
+                }
                 true
             }
             Next::Job(job) => {
                 self.work(job);
-                self.follow_up(0);
+                self.after_work();
                 true
             }
             Next::Idle => {
@@ -98,15 +102,6 @@ impl Writer {
                 true
             }
             Next::Closed => false,
-        }
-    }
-
-    /// What is done after a group of so many records, or after a job.
-    fn follow_up(&mut self, records: u32) {
-        let upkept = self.upkeep(records);
-        self.note(upkept);
-        if self.looked.elapsed() >= IDLE_AFTER {
-            self.look();
         }
     }
 
@@ -214,6 +209,12 @@ impl Writer {
     fn try_commit(&mut self) -> Result<(), Failure> {
         let version = self.database.schema().version();
         Ok(self.database.connection()?.pragma_update(None, "user_version", version)?)
+    }
+
+    /// As if nothing had been looked at for a while.
+    #[cfg(test)]
+    pub(super) fn let_time_pass(&mut self) {
+        self.looked = self.looked.checked_sub(2 * IDLE_AFTER).unwrap();
     }
 
     #[cfg(test)]

@@ -3,11 +3,12 @@
 //! In: groups and jobs. Out: what there is no room for is turned away; jobs are done in slices,
 //! and once more on a new file where the old one turns out to be damaged.
 
-use super::{Purpose, Writer};
+use super::{IDLE_AFTER, Purpose, Writer};
 use crate::store::AppendError;
 use crate::store::failure::Failure;
 use crate::store::queue::Append;
 use crate::store::spool::{Job, Keeper};
+use jiff::Timestamp;
 use rusqlite::Connection;
 
 impl Writer {
@@ -43,6 +44,22 @@ impl Writer {
                     Ok(false) => done(Ok(())),
                     Err(error) => done(Err(error)),
                 }
+            }
+        }
+    }
+
+    /// The upkeep that follows a job.
+    ///
+    /// Whoever drains the spool asks again and again, so that the writer would never find itself
+    /// idle: a moment in which nothing waits has to do.
+    pub(super) fn after_work(&mut self) {
+        let upkept = self.upkeep(0);
+        self.note(upkept);
+        if self.looked.elapsed() >= IDLE_AFTER {
+            if self.queue.is_quiet() {
+                self.when_idle(Timestamp::now());
+            } else {
+                self.look();
             }
         }
     }

@@ -117,3 +117,19 @@ fn a_drained_spool_gives_its_room_back() {
     // Free pages stay in the file up to 2 MiB.
     assert!(before > 4 << 20 && size(&bench) < (2 << 20) + (1 << 16), "{before} {}", size(&bench));
 }
+
+#[test]
+fn who_asks_all_the_time_keeps_no_upkeep_away() {
+    let mut bench = Bench::new(&settings());
+    for _ in 0..8 {
+        bench.append(now(500, "shop", 1000)).unwrap();
+    }
+    bench.writer.when_idle(Timestamp::now());
+    bench.forget(i64::MAX).unwrap();
+    bench.handle.queue.set_failing(true);
+    bench.writer.let_time_pass();
+    assert_eq!(bench.read(0, 1, 0), Ok(Vec::new()));
+    assert!(bench.handle.is_ready(), "a failing writer tries again");
+    let size = bench.data.path().join(FILE_NAME).metadata().unwrap().len();
+    assert!(size < (2 << 20) + (1 << 16), "{size}");
+}
