@@ -17,7 +17,7 @@ use prometheus::Registry;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Why the edge does not run.
@@ -220,6 +220,50 @@ impl Ground {
             }
         }
     }
+}
+
+/// Empties the spool of a data directory into Kafka, as fast as Kafka takes it.
+///
+/// For an edge that will not be started again. `show` is told now and then how many records are
+/// left. Ends when none are, or when Kafka has taken none for so long.
+///
+/// # Errors
+///
+/// When an edge has the spool, or the settings are wrong.
+pub fn drain(
+    settings: &Settings,
+    patience: Duration,
+    mut show: impl FnMut(u64),
+) -> Result<(), AppError> {
+    let registry = registry().context("registering metrics")?;
+    let metrics = spool::Metrics::register(&registry).context("registering metrics")?;
+    let spool = Spool::open(&settings.data.0, &settings.spool, &settings.store, metrics.clone())
+        .map_err(|error| AppError::Unavailable(error.to_string()))?;
+    // Nothing else is under way that it could hold up.
+    let pace = spool::Settings { drain_floor: u32::MAX, ..settings.spool.clone() };
+    let kafka = Kafka::start(
+        &settings.kafka,
+        &pace,
+        &settings.pipeline.edge_name(),
+        spool.handle(),
+        kafka::Metrics::register(&registry).context("registering metrics")?,
+    )
+    .map_err(|error| AppError::Wrong(error.to_string()))?;
+    let mut left = metrics.records();
+    let mut moved = Instant::now();
+    while left > 0 && moved.elapsed() < patience {
+        show(left);
+        std::thread::sleep(Duration::from_millis(50));
+        let now = metrics.records();
+        if now < left {
+            moved = Instant::now();
+        }
+        left = now;
+    }
+    show(left);
+    kafka.stop(Duration::ZERO);
+    spool.close();
+    Ok(())
 }
 
 /// How long Kafka may take to acknowledge what it was sent, before it is taken back.

@@ -24,9 +24,13 @@ impl Progress {
     /// Shows how far it has come, unless it has only just begun: what is done within a second
     /// needs no bar.
     pub fn show(&mut self, done: u64, all: u64) {
-        if !done.is_multiple_of(EVERY) {
-            return;
+        if done.is_multiple_of(EVERY) {
+            self.show_now(done, all);
         }
+    }
+
+    /// The same, where it is called seldom.
+    pub fn show_now(&mut self, done: u64, all: u64) {
         if !self.is_shown && self.begun.elapsed() >= PATIENCE {
             self.bar.set_length(all);
             self.bar.set_draw_target(ProgressDrawTarget::stderr());

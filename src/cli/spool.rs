@@ -1,9 +1,11 @@
 //! `cspipe spool`: what waits for Kafka on this machine.
 
+use super::progress::Progress;
 use super::{Format, print_json, unavailable, wrong};
 use bytesize::ByteSize;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
+use cspipe::app::{self, AppError};
 use cspipe::report::Stream;
 use cspipe::settings::{self, Flags};
 use cspipe::store::OpenError;
@@ -13,6 +15,7 @@ use serde_json::{Value, json};
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -31,6 +34,10 @@ enum SpoolCommand {
     ///
     /// They stay in the spool. Exits with 1 when some could not be read.
     Export(ExportArgs),
+    /// Empties the spool into Kafka while no edge runs on it.
+    ///
+    /// A running edge does so by itself. Exits with 1 when something is left.
+    Drain(DrainArgs),
 }
 
 #[derive(Debug, Args)]
@@ -54,6 +61,18 @@ struct ExportArgs {
     file: Option<PathBuf>,
 }
 
+#[derive(Debug, Args)]
+struct DrainArgs {
+    #[command(flatten)]
+    place: Place,
+    /// Kafka's brokers, HOST:PORT with commas between [default: those of the settings]
+    #[arg(long, value_name = "BROKERS", env = "CSPIPE_KAFKA")]
+    kafka: Option<String>,
+    /// For how long Kafka may take nothing before it is given up
+    #[arg(long, value_name = "SECONDS", default_value = "30")]
+    patience: u64,
+}
+
 /// Where the spool is.
 #[derive(Debug, Args)]
 struct Place {
@@ -70,6 +89,7 @@ pub fn run(arguments: SpoolArgs) -> ExitCode {
         None => status(&arguments.status),
         Some(SpoolCommand::Status(arguments)) => status(&arguments),
         Some(SpoolCommand::Export(arguments)) => export(&arguments),
+        Some(SpoolCommand::Drain(arguments)) => drain(&arguments),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -142,6 +162,44 @@ fn as_json(path: &Path, status: &Status, set_aside: &[(PathBuf, u64)]) -> Value 
 fn age(since: Timestamp) -> SignedDuration {
     let age = Timestamp::now().duration_since(since).max(SignedDuration::ZERO);
     SignedDuration::from_secs(age.as_secs())
+}
+
+fn drain(arguments: &DrainArgs) -> Result<(), ExitCode> {
+    let settings = settings::load(&Flags {
+        config: arguments.place.config.clone(),
+        data: arguments.place.data.clone(),
+        kafka: arguments.kafka.clone(),
+        ..Flags::default()
+    })
+    .map_err(|error| wrong(&error))?;
+    if settings.kafka.brokers.is_none() {
+        return Err(wrong(
+            &"which Kafka? Say so by --kafka HOST:PORT or the setting kafka.brokers",
+        ));
+    }
+    // Or a new spool would be made where somebody mistyped a folder.
+    drop(open(Reader::open(&settings.data.0))?);
+    super::start_log(settings.log);
+    let (mut all, mut left) = (None, 0);
+    let mut progress = Progress::begin("records");
+    let done = app::drain(&settings, Duration::from_secs(arguments.patience), |now| {
+        left = now;
+        let all = *all.get_or_insert(now);
+        progress.show_now(all.saturating_sub(now), all);
+    });
+    drop(progress);
+    match done {
+        Ok(()) if left == 0 => {
+            println!("{} records delivered, none left", all.unwrap_or(0));
+            Ok(())
+        }
+        Ok(()) => {
+            println!("{left} records left: Kafka takes none; `cspipe spool` shows why");
+            Err(ExitCode::from(1))
+        }
+        Err(AppError::Unavailable(message)) => Err(unavailable(&message)),
+        Err(error) => Err(wrong(&error)),
+    }
 }
 
 fn export(arguments: &ExportArgs) -> Result<(), ExitCode> {

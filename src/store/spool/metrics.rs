@@ -52,6 +52,13 @@ impl Metrics {
     }
 }
 
+impl Metrics {
+    /// How many records wait in the spool.
+    pub fn records(&self) -> u64 {
+        u64::try_from(self.records.get()).unwrap_or(0)
+    }
+}
+
 fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
 where
     C: Collector + Clone + 'static,
