@@ -194,7 +194,10 @@ fn what_can_be_read_of_a_damaged_file_is_exported() {
         let all = damaged(folder.path(), 2000, damage);
         let file = aside(folder.path());
         let before = fs::read(&file).expect("a file");
-        let output = run(cspipe(folder.path()).args(["spool", "export", "--file"]).arg(&file));
+        let output = run(cspipe(folder.path())
+            .env("CSPIPE_DATA", "elsewhere")
+            .args(["spool", "export", "--file"])
+            .arg(&file));
         let code = output.status.code();
         let (out, errors) = texts(output);
         assert_eq!(code, Some(1), "{name}: {errors}");

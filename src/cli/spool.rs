@@ -56,8 +56,9 @@ struct ExportArgs {
     /// Only the records of this stream; may be given several times
     #[arg(long, value_name = "STREAM", value_parser = streams())]
     stream: Vec<Stream>,
-    /// A file in place of the spool: one that was set aside as damaged, for example
-    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    /// A file in place of the spool of the data directory: one that was set aside as damaged
+    // No conflict with the directory, which the environment may name for everything.
+    #[arg(long, value_name = "FILE")]
     file: Option<PathBuf>,
 }
 
