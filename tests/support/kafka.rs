@@ -100,8 +100,13 @@ impl Cluster {
         let mut left = 0;
         for topic in TOPICS {
             for partition in 0..PARTITIONS {
-                let (low, high) =
-                    consumer.fetch_watermarks(topic, partition, PATIENCE).expect("watermarks");
+                // A leader may just be moving.
+                let mut ends = None;
+                wait_until("watermarks", || {
+                    ends = consumer.fetch_watermarks(topic, partition, PATIENCE).ok();
+                    ends.is_some()
+                });
+                let (low, high) = ends.expect("watermarks");
                 left += high - low;
                 all.add_partition_offset(topic, partition, Offset::Beginning).expect("a partition");
             }

@@ -19,6 +19,7 @@ use arc_swap::ArcSwap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// The way into Kafka mode.
@@ -142,9 +143,9 @@ impl Courier {
         let mut took_back = None;
         loop {
             let producer = self.producer.load_full();
-            producer.poll(SLICE);
+            producer.poll();
             retired.retain(|old| {
-                old.poll(Duration::ZERO);
+                old.poll();
                 old.outstanding() > 0
             });
             self.deal(drain);
@@ -165,7 +166,9 @@ impl Courier {
                 }
             } else if is_quiet {
                 self.heard.pause(PAUSE);
+                continue;
             }
+            thread::sleep(SLICE);
         }
         self.deal(drain);
         self.abandon();
@@ -528,7 +531,7 @@ const fn untag(tag: usize) -> (usize, usize) {
 const ENTRY_BITS: u32 = 24;
 const _: () = assert!(usize::BITS == 64, "tags need 64 bits");
 
-/// How long is listened before what was heard is dealt with.
+/// What is heard within this time is dealt with together.
 const SLICE: Duration = Duration::from_millis(1);
 /// How long nothing is listened to while nothing is under way.
 const PAUSE: Duration = Duration::from_millis(50);

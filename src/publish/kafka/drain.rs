@@ -157,6 +157,7 @@ impl Drain {
             Ok(Ok(page)) if page.is_empty() && self.window.is_empty() => {
                 if self.unforgotten.is_none() {
                     self.read = 0;
+                    self.courier.flights().late.forget_arrived();
                 }
             }
             Ok(Ok(page)) => {

@@ -39,6 +39,11 @@ impl Late {
         self.0.get(&id).copied()
     }
 
+    /// The spool is empty: what has arrived is not there, or was never let in.
+    pub(super) fn forget_arrived(&mut self) {
+        self.0.retain(|_, place| *place == Place::Flying);
+    }
+
     /// The record has left the spool.
     pub(super) fn forget(&mut self, id: Uuid) {
         self.0.remove(&id);

@@ -124,9 +124,19 @@ impl Producer {
         self.client.send(message).map_err(|(error, _)| Failure::from(&error))
     }
 
-    /// Serves what librdkafka has to tell, for about so long.
-    pub(super) fn poll(&self, time: Duration) {
-        self.client.poll(time);
+    /// Serves what librdkafka has to tell, and returns when there is nothing more.
+    ///
+    /// Waiting is left to whoever calls: rdkafka's own wait spins for the last millisecond of the
+    /// time it is given, and goes on until that is over.
+    pub(super) fn poll(&self) {
+        let heard = &self.client.context().0;
+        for _ in 0..EVENTS {
+            let before = heard.lock().reports.len();
+            self.client.poll(Duration::ZERO);
+            if heard.lock().reports.len() == before {
+                return;
+            }
+        }
     }
 
     /// How many records have been sent and not been told of.
@@ -312,6 +322,8 @@ fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
     due
 }
 
+/// How many events are served in a row; each may tell of thousands of records.
+const EVENTS: usize = 64;
 /// The version of the record's shape, as a header says it.
 const SCHEMA: &str = "1";
 const _: () = assert!(Record::SCHEMA == 1, "the header says 1");
