@@ -115,7 +115,8 @@ fn check_runs_the_examples() {
 #[test]
 fn init_writes_what_the_repository_has_and_overwrites_nothing() {
     let folder = folder();
-    let wanted: BTreeSet<PathBuf> = [Path::new("config/cspipe.toml").to_owned()]
+    let wanted: BTreeSet<PathBuf> = ["config/cspipe.toml", "config/record.schema.json"]
+        .map(PathBuf::from)
         .into_iter()
         .chain(files(Path::new(ROOT), "filters"))
         .collect();

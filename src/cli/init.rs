@@ -18,7 +18,7 @@ pub fn run(arguments: &InitArgs) -> ExitCode {
     let files = SHIPPED_FILES
         .iter()
         .map(|(name, text)| (format!("filters/{name}"), *text))
-        .chain([("config/cspipe.toml".to_owned(), include_str!("../../config/cspipe.toml"))]);
+        .chain(CONFIG.iter().map(|(name, text)| (format!("config/{name}"), *text)));
     for (name, text) in files {
         let path = arguments.folder.join(name);
         match write_new(&path, text) {
@@ -29,6 +29,12 @@ pub fn run(arguments: &InitArgs) -> ExitCode {
     }
     ExitCode::SUCCESS
 }
+
+/// What it writes to `config/`: the settings, and the contract of the records.
+const CONFIG: &[(&str, &str)] = &[
+    ("cspipe.toml", include_str!("../../config/cspipe.toml")),
+    ("record.schema.json", include_str!("../../config/record.schema.json")),
+];
 
 /// Writes a file unless it exists; says whether it did.
 fn write_new(path: &Path, text: &str) -> std::io::Result<bool> {
