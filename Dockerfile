@@ -3,12 +3,16 @@
 
 FROM rust:1.95-bookworm AS build
 WORKDIR /src
-# Dependencies first: they change less often than the code, and SQLite takes minutes.
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends libssl-dev libcurl4-openssl-dev zlib1g-dev \
+ && rm -rf /var/lib/apt/lists/*
+# Dependencies first: they change less often than the code, and SQLite and librdkafka take minutes.
 COPY Cargo.toml Cargo.lock build.rs ./
-RUN mkdir -p src benches \
- && echo 'fn main() {}' > src/main.rs && : > src/lib.rs && echo 'fn main() {}' > benches/pipeline.rs \
+COPY rig/Cargo.toml rig/
+RUN mkdir -p src benches rig/src \
+ && echo 'fn main() {}' | tee src/main.rs benches/pipeline.rs > rig/src/main.rs && : > src/lib.rs \
  && cargo build --release --locked \
- && rm -rf src benches
+ && rm -rf src benches rig/src
 COPY . .
 ARG CSPIPE_REVISION=unknown
 ENV CSPIPE_REVISION=${CSPIPE_REVISION}
@@ -16,6 +20,10 @@ ENV CSPIPE_REVISION=${CSPIPE_REVISION}
 RUN touch src/lib.rs src/main.rs && cargo build --release --locked
 
 FROM debian:bookworm-slim
+# OpenSSL and curl are the system's, which keeps them patched; certificates are for TLS to Kafka.
+RUN apt-get update -qq \
+ && apt-get install -y -qq --no-install-recommends libssl3 libcurl4 zlib1g ca-certificates \
+ && rm -rf /var/lib/apt/lists/*
 RUN useradd --system --uid 10001 --home-dir /var/lib/cspipe --create-home cspipe \
  # A volume takes over the owner of the folder that it covers.
  && install -d -o cspipe -m 0700 /var/lib/cspipe/data
