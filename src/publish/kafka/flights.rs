@@ -175,3 +175,111 @@ impl std::fmt::Debug for Flight {
         out.debug_struct("Flight").field("number", &self.number).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::late::Place;
+    use super::*;
+    use crate::report::{Entry, Stream};
+    use jiff::Timestamp;
+
+    const PATIENCE: Duration = Duration::from_millis(500);
+
+    fn batch(records: usize) -> Arc<Batch> {
+        let entry = |_| Entry {
+            stream: Stream::Clean,
+            id: Uuid::now_v7(),
+            received_at: Timestamp::UNIX_EPOCH,
+            timestamp: Timestamp::UNIX_EPOCH,
+            json: 0..2,
+            app: 0..0,
+            classification: None,
+            violation_type: None,
+            disposition: None,
+        };
+        let entries = (0..records).map(entry).collect();
+        Arc::new(Batch { bytes: b"{}".to_vec(), entries, ..Batch::default() })
+    }
+
+    fn begin(flights: &mut Flights, batch: &Arc<Batch>, now: Instant) -> usize {
+        flights.begin(Arc::clone(batch), Box::new(|_| {}), now)
+    }
+
+    fn fates(step: Step) -> Option<Vec<Fate>> {
+        match step {
+            Step::Ended(ended) => Some(ended.fates),
+            Step::Nothing | Step::FailedLate(_) => None,
+        }
+    }
+
+    #[test]
+    fn a_batch_ends_with_the_last_of_its_records() {
+        let (mut flights, now) = (Flights::default(), Instant::now());
+        let slot = begin(&mut flights, &batch(2), now);
+        assert_eq!(flights.held(), 2);
+        assert!(fates(flights.settle(slot, 1, Ok(()), now)).is_none());
+        assert_eq!(fates(flights.settle(slot, 0, Ok(()), now)), Some(vec![Fate::Acknowledged; 2]));
+        assert!(flights.is_empty() && flights.held() == 0);
+        assert!(flights.expire(PATIENCE, now + PATIENCE).is_none(), "it has ended");
+    }
+
+    #[test]
+    fn a_failure_is_told_when_the_others_are_known() {
+        let (mut flights, now) = (Flights::default(), Instant::now());
+        let slot = begin(&mut flights, &batch(2), now);
+        let failure = Failure::from(Trouble::Config);
+        assert!(fates(flights.settle(slot, 0, Err(failure), now)).is_none());
+        let ended = fates(flights.settle(slot, 1, Ok(()), now));
+        assert_eq!(ended, Some(vec![Fate::Failed(failure), Fate::Acknowledged]));
+    }
+
+    #[test]
+    fn patience_ends_for_each_batch_by_itself() {
+        let (mut flights, now) = (Flights::default(), Instant::now());
+        begin(&mut flights, &batch(1), now);
+        begin(&mut flights, &batch(1), now + PATIENCE / 2);
+        assert!(flights.expire(PATIENCE, now + PATIENCE / 2).is_none());
+        assert!(flights.expire(PATIENCE, now + PATIENCE).is_some());
+        assert!(flights.expire(PATIENCE, now + PATIENCE).is_none(), "the second still waits");
+        assert!(flights.expire(PATIENCE, now + PATIENCE * 2).is_some());
+        assert!(!flights.is_empty(), "librdkafka has told of neither");
+    }
+
+    #[test]
+    fn what_arrives_late_is_known_by_its_id() {
+        let (mut flights, now) = (Flights::default(), Instant::now());
+        let batch = batch(3);
+        let [first, second, third] = [0, 1, 2].map(|at| batch.entries[at].id);
+        let slot = begin(&mut flights, &batch, now);
+        flights.settle(slot, 0, Ok(()), now);
+        let ended = flights.expire(PATIENCE, now + PATIENCE).expect("it has waited");
+        let late = Fate::Failed(Trouble::AckTimeout.into());
+        assert_eq!(ended.fates, [Fate::Acknowledged, late, late]);
+        assert_eq!(flights.late.place(first), None, "it is not in the spool");
+        assert_eq!(flights.late.place(second), Some(Place::Flying));
+
+        assert!(fates(flights.settle(slot, 1, Ok(()), now)).is_none(), "answered already");
+        assert_eq!(flights.late.place(second), Some(Place::Arrived));
+        let failure = Failure::from(Trouble::Unreachable);
+        let step = flights.settle(slot, 2, Err(failure), now);
+        assert!(matches!(step, Step::FailedLate(told) if told == failure));
+        assert_eq!(flights.late.place(third), None, "it is to be sent again");
+        assert!(flights.is_empty());
+        flights.late.forget_arrived();
+        assert_eq!(flights.late.place(second), None);
+    }
+
+    #[test]
+    fn a_slot_is_used_again_only_when_everything_is_told() {
+        let (mut flights, now) = (Flights::default(), Instant::now());
+        let first = begin(&mut flights, &batch(1), now);
+        flights.expire(PATIENCE, now + PATIENCE).expect("it has waited");
+        let second = begin(&mut flights, &batch(1), now + PATIENCE);
+        assert_ne!(first, second);
+        flights.settle(first, 0, Ok(()), now + PATIENCE);
+        let third = begin(&mut flights, &batch(1), now + PATIENCE);
+        assert_eq!(third, first);
+        // The deadline of whoever had the slot before is none of its own.
+        assert!(flights.expire(PATIENCE, now + PATIENCE + PATIENCE / 2).is_none());
+    }
+}
