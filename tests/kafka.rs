@@ -124,7 +124,7 @@ fn an_outage_costs_the_patience_of_a_few() {
     edge.signal("TERM");
     let (code, log) = edge.ended();
     assert_eq!(code, Some(0), "{log}");
-    assert!(log.contains("records go to the spool"), "{log}");
+    assert!(log.contains("records go to the spool until Kafka acknowledges again: "), "{log}");
     assert!(log.contains("Kafka acknowledges again after"), "{log}");
 }
 

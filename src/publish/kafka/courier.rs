@@ -341,11 +341,13 @@ impl Courier {
             Some(Change::Opened) => {
                 self.outages.fetch_add(1, Relaxed);
                 self.metrics.breaker_open.set(1);
-                let why = failure.map_or_else(String::new, |failure| failure.to_string());
-                tracing::warn!(
-                    cause = why,
-                    "Kafka does not acknowledge ({why}): records go to the spool"
-                );
+                let mut why = failure.map_or_else(String::new, |failure| failure.to_string());
+                let words = self.heard.last_words();
+                if !words.is_empty() {
+                    why.push_str("; librdkafka said last: ");
+                    why.push_str(&words);
+                }
+                tracing::warn!("records go to the spool until Kafka acknowledges again: {why}");
                 self.spool.note(why);
             }
             Some(Change::Closed(after)) => {

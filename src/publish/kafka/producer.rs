@@ -78,6 +78,8 @@ struct State {
 struct Said {
     error: Option<Instant>,
     config: Option<Instant>,
+    /// What librdkafka complained of last.
+    words: String,
 }
 
 /// What librdkafka calls.
@@ -214,6 +216,11 @@ impl Heard {
         }
     }
 
+    /// What librdkafka complained of last; empty if it never did.
+    pub(super) fn last_words(&self) -> String {
+        self.said().words.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -232,6 +239,7 @@ impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
         let Failure { trouble, .. } = Failure::from(&error);
         self.0.metrics.count_error(trouble);
+        reason.clone_into(&mut self.0.said().words);
         match trouble {
             Trouble::Fatal => self.0.set_fatal(),
             Trouble::Config => self.0.say_config(reason),
@@ -295,7 +303,11 @@ impl From<Trouble> for Failure {
 impl std::fmt::Display for Failure {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self.code {
-            Some(code) => write!(out, "{code}"),
+            // In words; the code's name says the same.
+            Some(code) => write!(out, "{}", code_text(code)),
+            None if self.trouble == Trouble::AckTimeout => {
+                out.write_str("no acknowledgement in time")
+            }
             None => out.write_str(self.trouble.label()),
         }
     }
@@ -304,6 +316,14 @@ impl std::fmt::Display for Failure {
 impl std::fmt::Debug for Producer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Producer").field("outstanding", &self.outstanding()).finish()
+    }
+}
+
+fn code_text(code: RDKafkaErrorCode) -> String {
+    let text = code.to_string();
+    match text.split_once(" (") {
+        Some((_, words)) => words.trim_end_matches(')').to_owned(),
+        None => text,
     }
 }
 
