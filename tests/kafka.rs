@@ -463,10 +463,21 @@ fn what_librdkafka_offers_to_show_who_one_is_can_be_set_up() {
 #[test]
 fn a_check_finds_wrong_settings_of_kafka() {
     let folder = folder();
-    let mut check = cspipe(folder.path());
-    check.arg("check").env("CSPIPE_KAFKA__TOPICS__CLEAN", "csp clean");
-    let (_, errors) = texts(run(&mut check));
-    assert!(errors.contains("`csp clean` is no name of a topic"), "{errors}");
+    for (name, value, told) in [
+        ("TOPICS__CLEAN", "csp clean", "`csp clean` is no name of a topic"),
+        ("LINGER", "1s", "key `kafka.linger`: must be shorter than ack_timeout, 500ms"),
+        ("QUEUE_BYTES", "1 KiB", "key `kafka.queue_bytes`: must be between 1.0 MiB and 2.0 GiB"),
+        ("BROKERS", " ", "key `kafka.brokers`: empty"),
+        ("BREAKER__FAILURES", "0", "key `kafka.breaker`: "),
+        ("PROPERTIES__FOO_BAR", "1", "No such configuration property: \"foo.bar\""),
+    ] {
+        let mut check = cspipe(folder.path());
+        check.arg("check").env(format!("CSPIPE_KAFKA__{name}"), value);
+        let output = run(&mut check);
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        let (_, errors) = texts(output);
+        assert!(errors.contains(told), "{name}: {errors}");
+    }
 }
 
 /// The program, about to serve with this cluster.

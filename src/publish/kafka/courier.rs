@@ -69,7 +69,7 @@ impl Courier {
     ) -> Result<Self, PropertyError> {
         let heard = Arc::new(Heard::new(metrics.clone()));
         let producer = Producer::new(settings, edge, Arc::clone(&heard))
-            .map_err(|error| PropertyError::Librdkafka(error.to_string()))?;
+            .map_err(|error| PropertyError::from(&error))?;
         Ok(Self {
             settings: settings.clone(),
             edge: edge.to_owned(),

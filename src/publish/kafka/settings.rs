@@ -6,6 +6,7 @@
 use bytesize::ByteSize;
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as duration;
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaError;
 use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -107,6 +108,17 @@ pub enum PropertyError {
     Invalid { key: &'static str, message: String },
 }
 
+impl From<&KafkaError> for PropertyError {
+    /// Says what is wrong without the value, which may be a password.
+    fn from(error: &KafkaError) -> Self {
+        Self::Librdkafka(match error {
+            KafkaError::ClientConfig(_, description, ..) => description.clone(),
+            KafkaError::ClientCreation(description) => description.clone(),
+            other => other.to_string(),
+        })
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -149,7 +161,8 @@ impl Default for Breaker {
 }
 
 impl Settings {
-    /// Finds what no single value can get wrong, and properties that are not to be set.
+    /// Finds what no single value can get wrong, and properties that are not to be set or that
+    /// librdkafka does not know. Connects to nobody.
     ///
     /// # Errors
     ///
@@ -194,7 +207,11 @@ impl Settings {
                 return Err(PropertyError::Refused { name: name.clone(), why });
             }
         }
-        Ok(())
+        // Names and values one by one; what goes together is seen when the producer is made.
+        self.producer("check")
+            .create_native_config()
+            .map(drop)
+            .map_err(|error| PropertyError::from(&error))
     }
 
     /// The configuration of a producer that keeps what a 204 promises.
