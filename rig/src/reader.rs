@@ -1,0 +1,86 @@
+//! Reads topics as a plain consumer does: every partition from its beginning to its end.
+
+use crate::topics::{self, Stream, Topics};
+use anyhow::{Context, Result, bail, ensure};
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::{Offset, TopicPartitionList};
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+/// One message.
+pub struct Delivered<'m> {
+    pub stream: Stream,
+    pub key: Option<&'m [u8]>,
+    pub headers: Vec<(&'m str, &'m [u8])>,
+    pub payload: &'m [u8],
+}
+
+/// Shows every message of all four topics, up to the end that they have now.
+pub fn read_all(
+    brokers: &str,
+    topics: &Topics,
+    mut look: impl FnMut(&Delivered<'_>),
+) -> Result<()> {
+    let mut config = topics::client(brokers);
+    config.set("group.id", "cspipe-rig").set("enable.auto.commit", "false");
+    config.set("enable.partition.eof", "false");
+    let consumer: BaseConsumer = config.create()?;
+    let names: HashMap<String, Stream> =
+        Stream::ALL.map(|stream| (topics.name(stream), stream)).into();
+    let mut assignment = TopicPartitionList::new();
+    // The last offset of each partition that has any.
+    let mut ends = HashMap::new();
+    for name in names.keys() {
+        let partitions = topics::partitions(&consumer, name);
+        for partition in partitions.with_context(|| format!("{name} has no leader"))? {
+            let (low, high) =
+                consumer.fetch_watermarks(name, partition, Duration::from_secs(20))?;
+            if high > low {
+                assignment.add_partition_offset(name, partition, Offset::Offset(low))?;
+                ends.insert((name.clone(), partition), high);
+            }
+        }
+    }
+    consumer.assign(&assignment)?;
+    let mut last = Instant::now();
+    while !ends.is_empty() {
+        let message = match consumer.poll(Duration::from_millis(500)) {
+            Some(Ok(message)) => message,
+            // A broker that comes and goes is an error on the way, and no end.
+            Some(Err(_)) | None if last.elapsed() < PATIENCE => continue,
+            Some(Err(error)) => return Err(error.into()),
+            None => bail!("nothing more comes from {:?}", ends.keys()),
+        };
+        last = Instant::now();
+        let place = (message.topic().to_owned(), message.partition());
+        let Some(&end) = ends.get(&place) else { continue };
+        if message.offset() < end {
+            look(&delivered(&message, names[&place.0])?);
+        }
+        if message.offset() + 1 >= end {
+            ends.remove(&place);
+        }
+    }
+    Ok(())
+}
+
+fn delivered(message: &impl Message, stream: Stream) -> Result<Delivered<'_>> {
+    let headers = message.headers().map(|headers| {
+        // `iter` wants a type with a size.
+        (0..headers.count()).map(|at| headers.get(at)).collect::<Vec<_>>()
+    });
+    let headers = headers.unwrap_or_default();
+    ensure!(headers.iter().all(|header| header.value.is_some()), "a header without a value");
+    Ok(Delivered {
+        stream,
+        key: message.key(),
+        headers: headers
+            .into_iter()
+            .map(|header| (header.key, header.value.unwrap_or_default()))
+            .collect(),
+        payload: message.payload().unwrap_or_default(),
+    })
+}
+
+const PATIENCE: Duration = Duration::from_secs(30);
