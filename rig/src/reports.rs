@@ -76,7 +76,8 @@ pub fn request(request: u32) -> String {
 
 /// The fields that the record of a report shows, with their values.
 pub fn expected(number: u32, stream: Stream) -> Map<String, Value> {
-    let request = request_of(number);
+    // Where nothing could be read there is no report, and the number is that of the request.
+    let request = if stream == Stream::Rejected { number } else { request_of(number) };
     let mut fields = Map::new();
     let mut is = |name: &str, value: Value| fields.insert(name.to_owned(), value);
     is("schema", json!(1));

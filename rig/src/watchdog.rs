@@ -56,7 +56,7 @@ fn mark(folder: &Path) -> String {
     format!("{MARK}={}", folder.display())
 }
 
-const MARK: &str = "CSPIPE_RIG_OF_RUN";
+const MARK: &str = "RIG_OF_RUN";
 
 /// `read` ends when the pipe is closed. The environment of a process ends each entry with a zero.
 const SCRIPT: &str = r#"
