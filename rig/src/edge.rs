@@ -149,6 +149,16 @@ impl Edge {
         wait_until(patience, || self.metrics().is_ok_and(|metrics| will_do(&metrics)))
     }
 
+    /// Copies the spool of a disk that only the process sees to where others do.
+    pub fn save_spool(&self, launch: &Launch<'_>) -> Result<()> {
+        let data = launch.data();
+        let inside = PathBuf::from(format!("/proc/{}/root{}", self.running.id(), data.display()));
+        for entry in fs::read_dir(inside)?.flatten() {
+            fs::copy(entry.path(), data.join(entry.file_name()))?;
+        }
+        Ok(())
+    }
+
     pub fn memory(&self) -> Result<Memory> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.running.id()))?;
         let mib = |name: &str| {

@@ -14,7 +14,8 @@ pub struct Ledger {
 
 #[derive(Default)]
 struct Pages {
-    ends: Vec<End>,
+    /// Each with when it was known.
+    ends: Vec<(End, Duration)>,
     /// When an answer came, and how long it took.
     times: Vec<(Duration, Duration)>,
     /// What no scenario allows, in words; the first few of them.
@@ -51,15 +52,16 @@ impl Ledger {
     /// Gives out the number of the next request.
     pub fn next(&self) -> u32 {
         let mut pages = self.pages();
-        pages.ends.push(End::Unanswered);
+        pages.ends.push((End::Unanswered, self.began.elapsed()));
         u32::try_from(pages.ends.len() - 1).unwrap_or(u32::MAX)
     }
 
     /// Writes down how a request ended, and how long that took.
     pub fn ended(&self, request: u32, end: End, took: Duration) {
+        let now = self.began.elapsed();
         let mut pages = self.pages();
-        pages.ends[request as usize] = end;
-        pages.times.push((self.began.elapsed(), took));
+        pages.ends[request as usize] = (end, now);
+        pages.times.push((now, took));
     }
 
     /// Writes down what no scenario allows.
@@ -76,7 +78,12 @@ impl Ledger {
 
     /// How the request ended; nothing when there was none of that number.
     pub fn end(&self, request: u32) -> Option<End> {
-        self.pages().ends.get(request as usize).copied()
+        self.pages().ends.get(request as usize).map(|(end, _)| *end)
+    }
+
+    /// When the end of a request was known, since the ledger was opened.
+    pub fn when(&self, request: u32) -> Duration {
+        self.pages().ends.get(request as usize).map(|(_, when)| *when).unwrap_or_default()
     }
 
     /// The reports that were answered with 204, by number.
@@ -128,7 +135,10 @@ impl Ledger {
 
 impl Pages {
     fn requests(&self, wanted: End) -> impl Iterator<Item = u32> {
-        (0..).zip(&self.ends).filter(move |(_, end)| **end == wanted).map(|(request, _)| request)
+        (0..)
+            .zip(&self.ends)
+            .filter(move |(_, (end, _))| *end == wanted)
+            .map(|(request, _)| request)
     }
 }
 

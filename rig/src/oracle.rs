@@ -11,6 +11,7 @@ use crate::topics::Stream;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
+use std::time::Duration;
 
 /// Everything that was found so far.
 #[derive(Default)]
@@ -40,12 +41,21 @@ pub struct Judgement {
     pub duplicates: usize,
     /// Rows in the spool.
     pub left: usize,
-    /// Reports that were answered with 204 and are nowhere, by number.
-    pub lost: Vec<u32>,
+    /// Reports that were answered with 204 and are nowhere.
+    pub lost: Vec<Lost>,
     /// Records that nobody sent.
     pub invented: usize,
     /// Records that are not as they have to be, in words; the first few.
     pub wrong: Vec<String>,
+}
+
+/// A report that is nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lost {
+    pub number: u32,
+    pub stream: Stream,
+    /// When it was answered, since the scenario began.
+    pub answered: Duration,
 }
 
 impl Oracle {
@@ -89,12 +99,16 @@ impl Oracle {
     /// Says what became of everything.
     pub fn judge(self, ledger: &Ledger) -> Judgement {
         let accepted = ledger.accepted();
-        let lost = accepted.keys().filter(|&&number| !self.ids.contains_key(&(true, number)));
+        let lost = accepted.iter().filter(|(number, _)| !self.ids.contains_key(&(true, **number)));
+        let lost = lost.map(|(&number, &stream)| {
+            let answered = ledger.when(reports::request_of(number));
+            Lost { number, stream, answered }
+        });
         Judgement {
             delivered: self.copies.values().filter(|copies| copies.in_kafka > 0).count(),
             duplicates: self.copies.values().map(|copies| copies.in_kafka.saturating_sub(1)).sum(),
             left: self.copies.values().map(|copies| copies.in_spool).sum(),
-            lost: lost.copied().collect(),
+            lost: lost.collect(),
             invented: self.invented,
             wrong: self.wrong,
         }
@@ -183,7 +197,6 @@ const MAX_COMPLAINTS: usize = 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     /// The record that cspipe should make of a report.
     fn record(number: u32, stream: Stream, id: &str) -> String {
@@ -210,7 +223,7 @@ mod tests {
     #[test]
     fn a_report_that_is_nowhere_is_lost() {
         let judgement = Oracle::new("rig").judge(&ledger());
-        assert_eq!(judgement.lost, [1]);
+        assert_eq!(judgement.lost.iter().map(|lost| lost.number).collect::<Vec<_>>(), [1]);
     }
 
     #[test]

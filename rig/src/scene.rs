@@ -19,6 +19,7 @@ use crate::watchdog::Watchdog;
 use anyhow::{Context, Result};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -51,12 +52,13 @@ impl Rig {
         if self.long { long } else { short }
     }
 
-    /// Keeps the log of a scenario that went wrong, beside the folder that will be gone.
-    pub fn keep_log(&self, name: &str) {
-        let log = self.watchdog.folder().join(name).join("cspipe.log");
-        let kept = std::env::temp_dir().join(format!("cspipe-rig-{name}.log"));
-        if fs::copy(log, &kept).is_ok() {
-            println!("    its log is kept: {}", kept.display());
+    /// Keeps the folder of a scenario that went wrong, where it outlives the run.
+    pub fn keep(&self, name: &str) {
+        let kept = std::env::temp_dir().join(format!("kept-{}-{name}", std::process::id()));
+        let mut copy = Command::new("cp");
+        copy.arg("-r").arg(self.watchdog.folder().join(name)).arg(&kept);
+        if copy.status().is_ok_and(|status| status.success()) {
+            println!("    kept: {}", kept.display());
         }
     }
 
@@ -232,11 +234,8 @@ impl Scene<'_> {
         reader::read_all(&cluster.brokers(), &self.topics, |message| {
             oracle.delivered(message, &self.ledger);
         })?;
-        // A disk that only the child saw is gone with it; it was seen to be empty before.
-        if self.launch.small_disk.is_none() {
-            for row in self.launch.spooled()? {
-                oracle.spooled(&row, &self.ledger);
-            }
+        for row in self.launch.spooled()? {
+            oracle.spooled(&row, &self.ledger);
         }
         Ok(oracle.judge(&self.ledger))
     }
@@ -249,6 +248,10 @@ impl Scene<'_> {
         let mut imbalances = metrics.imbalances();
         if self.processes == 1 {
             imbalances.extend(self.disagreements(&metrics));
+        }
+        if self.launch.small_disk.is_some() {
+            // It goes with the process.
+            self.edge()?.save_spool(&self.launch)?;
         }
         self.terminate(1)?;
         let judgement = self.judge(cluster)?;

@@ -1,6 +1,6 @@
 //! What the rig prints: a line of a table after each scenario, what was wrong with it, and a sum.
 
-use crate::oracle::Judgement;
+use crate::oracle::{Judgement, Lost};
 use std::time::Duration;
 
 /// One scenario at its end.
@@ -66,12 +66,8 @@ pub fn print(scenario: &str, row: &Row) -> bool {
     for note in &row.notes {
         println!("    {note}");
     }
-    if !judgement.lost.is_empty() {
-        let first = &judgement.lost[..judgement.lost.len().min(20)];
-        println!(
-            "    LOST: reports {first:?}{}",
-            if judgement.lost.len() > 20 { " …" } else { "" }
-        );
+    for Lost { number, stream, answered } in judgement.lost.iter().take(MAX_LINES) {
+        println!("    LOST: report {number} ({}), answered after {answered:.3?}", stream.name());
     }
     for wrong in judgement.wrong.iter().chain(&row.wrong) {
         println!("    WRONG: {wrong}");
@@ -82,3 +78,6 @@ pub fn print(scenario: &str, row: &Row) -> bool {
         && row.wrong.is_empty()
         && row.conserved
 }
+
+/// Enough to see what is the matter.
+const MAX_LINES: usize = 20;
