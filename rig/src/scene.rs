@@ -240,6 +240,14 @@ impl Scene<'_> {
         Ok(oracle.judge(&self.ledger))
     }
 
+    /// Judges on the way, while cspipe does not run: the end alone would not show when a report was
+    /// lost, nor that what is not drained yet is in the spool.
+    pub fn judge_so_far(&mut self, cluster: &Cluster<'_>, when: &str) -> Result<()> {
+        let lost = self.judge(cluster)?.lost;
+        self.expect(lost.is_empty(), || format!("{when}: lost {lost:?}"));
+        Ok(())
+    }
+
     /// Brings everything to its end and judges it.
     pub fn close(mut self, cluster: &Cluster<'_>) -> Result<Row> {
         self.release();

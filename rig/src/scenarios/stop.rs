@@ -19,6 +19,7 @@ pub fn run(rig: &Rig, cluster: &mut Cluster<'_>) -> Result<Row> {
         let ended = scene.terminate(1)?;
         scene.note(format!("with Kafka it ended after {:.1?}", ended.took));
         scene.expect(ended.took <= LIMIT, || format!("it ended after {:.1?}", ended.took));
+        scene.judge_so_far(cluster, "told to end with Kafka")?;
 
         scene.start()?;
         scene.wait_for_reports(End::Accepted, 1000);
@@ -28,15 +29,17 @@ pub fn run(rig: &Rig, cluster: &mut Cluster<'_>) -> Result<Row> {
         scene.note(format!("without Kafka it ended after {:.1?}", ended.took));
         scene.expect(ended.took <= LIMIT, || format!("it ended after {:.1?}", ended.took));
 
+        cluster.start()?;
+        scene.judge_so_far(cluster, "told to end without Kafka")?;
         // The moment at which a broker dies is the one at which most is on its way.
         scene.start()?;
-        cluster.start()?;
         scene.wait_for_reports(End::Accepted, 2000);
         cluster.kill(0)?;
         let ended = scene.terminate(1)?;
         scene.note(format!("as Kafka died it ended after {:.1?}", ended.took));
         scene.expect(ended.took <= LIMIT, || format!("it ended after {:.1?}", ended.took));
         cluster.start()?;
+        scene.judge_so_far(cluster, "told to end as Kafka died")?;
         scene.start()?;
     }
 
