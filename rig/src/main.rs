@@ -80,7 +80,7 @@ fn run(wanted: &Wanted) -> Result<bool> {
             passed += 1;
         } else {
             failed += 1;
-            rig.keep(scenario.name());
+            rig.keep(scenario.name())?;
         }
     }
     println!("{passed} passed, {failed} failed");

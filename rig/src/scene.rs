@@ -16,7 +16,7 @@ use crate::reader;
 use crate::table::Row;
 use crate::topics::{Stream, Topics};
 use crate::watchdog::Watchdog;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
@@ -52,14 +52,25 @@ impl Rig {
         if self.long { long } else { short }
     }
 
-    /// Keeps the folder of a scenario that went wrong, where it outlives the run.
-    pub fn keep(&self, name: &str) {
+    /// Keeps what a scenario that went wrong has left, where it outlives the run: logs, the spool,
+    /// and what the brokers have of its topics.
+    pub fn keep(&self, name: &str) -> Result<()> {
         let kept = std::env::temp_dir().join(format!("kept-{}-{name}", std::process::id()));
+        fs::create_dir_all(&kept)?;
         let mut copy = Command::new("cp");
-        copy.arg("-r").arg(self.watchdog.folder().join(name)).arg(&kept);
-        if copy.status().is_ok_and(|status| status.success()) {
-            println!("    kept: {}", kept.display());
+        // Kafka sets aside more for its indexes than it fills.
+        copy.args(["-r", "--sparse=always"]).arg(self.watchdog.folder().join(name));
+        let topics = format!("{}.", Topics::prefix(name));
+        for broker in fs::read_dir(self.watchdog.folder())?.flatten() {
+            let Ok(partitions) = fs::read_dir(broker.path().join("data")) else { continue };
+            let partitions = partitions
+                .flatten()
+                .filter(|partition| partition.file_name().to_string_lossy().starts_with(&topics));
+            copy.args(partitions.map(|partition| partition.path()));
         }
+        ensure!(copy.arg(&kept).status()?.success(), "{} is not kept", kept.display());
+        println!("    kept: {}", kept.display());
+        Ok(())
     }
 
     /// Prepares a scenario against a cluster.

@@ -43,7 +43,12 @@ pub struct Topics {
 
 impl Topics {
     pub fn of(scenario: &str) -> Self {
-        Self { prefix: format!("csp.{scenario}") }
+        Self { prefix: Self::prefix(scenario) }
+    }
+
+    /// What the names of a scenario's topics begin with.
+    pub fn prefix(scenario: &str) -> String {
+        format!("csp.{scenario}")
     }
 
     pub fn name(&self, stream: Stream) -> String {
