@@ -18,7 +18,7 @@ use crate::topics::{Stream, Topics};
 use crate::watchdog::Watchdog;
 use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -56,19 +56,16 @@ impl Rig {
     /// and what the brokers have of its topics.
     pub fn keep(&self, name: &str) -> Result<()> {
         let kept = std::env::temp_dir().join(format!("kept-{}-{name}", std::process::id()));
-        fs::create_dir_all(&kept)?;
-        let mut copy = Command::new("cp");
-        // Kafka sets aside more for its indexes than it fills.
-        copy.args(["-r", "--sparse=always"]).arg(self.watchdog.folder().join(name));
+        copy(&[self.watchdog.folder().join(name)], &kept)?;
         let topics = format!("{}.", Topics::prefix(name));
         for broker in fs::read_dir(self.watchdog.folder())?.flatten() {
             let Ok(partitions) = fs::read_dir(broker.path().join("data")) else { continue };
             let partitions = partitions
                 .flatten()
                 .filter(|partition| partition.file_name().to_string_lossy().starts_with(&topics));
-            copy.args(partitions.map(|partition| partition.path()));
+            let partitions: Vec<_> = partitions.map(|partition| partition.path()).collect();
+            copy(&partitions, &kept.join(broker.file_name()))?;
         }
-        ensure!(copy.arg(&kept).status()?.success(), "{} is not kept", kept.display());
         println!("    kept: {}", kept.display());
         Ok(())
     }
@@ -326,6 +323,15 @@ impl Scene<'_> {
         }
         wrong
     }
+}
+
+/// Copies folders into a folder. Kafka sets aside more for its indexes than it fills.
+fn copy(folders: &[PathBuf], to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    let mut copy = Command::new("cp");
+    copy.args(["-r", "--sparse=always", "-t"]).arg(to).args(folders);
+    ensure!(folders.is_empty() || copy.status()?.success(), "{} is not written", to.display());
+    Ok(())
 }
 
 /// How many records one process has spooled so far.
