@@ -1,5 +1,6 @@
 //! Reads topics as a plain consumer does: every partition from its beginning to its end.
 
+use crate::process::wait_until;
 use crate::topics::{self, Stream, Topics};
 use anyhow::{Context, Result, bail, ensure};
 use rdkafka::consumer::{BaseConsumer, Consumer};
@@ -32,10 +33,7 @@ pub fn read_all(
     // The last offset of each partition that has any.
     let mut ends = HashMap::new();
     for name in names.keys() {
-        let partitions = topics::partitions(&consumer, name);
-        for partition in partitions.with_context(|| format!("{name} has no leader"))? {
-            let (low, high) =
-                consumer.fetch_watermarks(name, partition, Duration::from_secs(20))?;
+        for (partition, low, high) in watermarks(&consumer, name)? {
             if high > low {
                 assignment.add_partition_offset(name, partition, Offset::Offset(low))?;
                 ends.insert((name.clone(), partition), high);
@@ -63,6 +61,30 @@ pub fn read_all(
         }
     }
     Ok(())
+}
+
+/// The partitions of a topic, each with its first offset and the one after its last.
+///
+/// A broker that has just come back names leaders before they serve.
+fn watermarks(consumer: &BaseConsumer, topic: &str) -> Result<Vec<(i32, i64, i64)>> {
+    let ask = || -> Result<_> {
+        let partitions = topics::partitions(consumer, topic);
+        let partitions = partitions.with_context(|| format!("{topic} has no leader"))?;
+        let mark = |partition| -> Result<_> {
+            let (low, high) =
+                consumer.fetch_watermarks(topic, partition, Duration::from_secs(20))?;
+            Ok((partition, low, high))
+        };
+        partitions.into_iter().map(mark).collect()
+    };
+    let mut answer = ask();
+    wait_until(PATIENCE, || {
+        answer.is_ok() || {
+            answer = ask();
+            answer.is_ok()
+        }
+    });
+    answer
 }
 
 fn delivered(message: &impl Message, stream: Stream) -> Result<Delivered<'_>> {
