@@ -10,7 +10,7 @@ use crate::watchdog::Watchdog;
 use crate::wire;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::SocketAddr;
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -151,12 +151,28 @@ impl Edge {
 
     /// Copies the spool of a disk that only the process sees to where others do.
     pub fn save_spool(&self, launch: &Launch<'_>) -> Result<()> {
-        let data = launch.data();
-        let inside = PathBuf::from(format!("/proc/{}/root{}", self.running.id(), data.display()));
-        for entry in fs::read_dir(inside)?.flatten() {
-            fs::copy(entry.path(), data.join(entry.file_name()))?;
+        for entry in fs::read_dir(self.inside(launch))?.flatten() {
+            fs::copy(entry.path(), launch.data().join(entry.file_name()))?;
         }
         Ok(())
+    }
+
+    /// Fills a disk that only the process sees to its last byte, as somebody else would.
+    pub fn fill_disk(&self, launch: &Launch<'_>) -> Result<()> {
+        let mut file = File::create(self.inside(launch).join(BALLAST))?;
+        // What has no room as a whole may have some in part.
+        while file.write(&[0; 4096]).is_ok_and(|written| written > 0) {}
+        Ok(())
+    }
+
+    /// Takes away what [`Self::fill_disk`] has put there.
+    pub fn free_disk(&self, launch: &Launch<'_>) -> Result<()> {
+        Ok(fs::remove_file(self.inside(launch).join(BALLAST))?)
+    }
+
+    /// The data as the process sees them.
+    fn inside(&self, launch: &Launch<'_>) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/root{}", self.running.id(), launch.data().display()))
     }
 
     pub fn memory(&self) -> Result<Memory> {
@@ -192,3 +208,6 @@ impl Edge {
 
 /// Until it has said where it listens. It never waits for Kafka.
 const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What somebody else keeps on the disk.
+const BALLAST: &str = "ballast";

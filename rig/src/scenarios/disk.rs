@@ -1,4 +1,4 @@
-//! `full-disk`, `full-spool`, `fsync`: Kafka is away and the disk will not have it either.
+//! `full-disk`, `crammed`, `full-spool`, `fsync`: Kafka is away and the disk will not have it either.
 //!
 //! Then there is nothing durable to be had, and the honest answer is 503. The process lives, and
 //! goes on by itself once either comes back.
@@ -12,22 +12,39 @@ use anyhow::Result;
 use std::thread;
 use std::time::Duration;
 
-/// The file system itself has no room.
+/// The file system has too little left; then somebody else takes the rest.
 pub fn full(rig: &Rig, cluster: &mut Cluster<'_>) -> Result<Row> {
     let mut scene = rig.scene("full-disk", cluster.brokers())?;
     scene.launch.small_disk = Some(16);
+    scene.set("CSPIPE_SPOOL__MIN_FREE", "4 MiB");
+    fill_up(rig, cluster, &mut scene)?;
+    scene.edge()?.fill_disk(&scene.launch)?;
+    thread::sleep(rig.size(Duration::from_secs(2), Duration::from_mins(1)));
+    scene.expect_status("/readyz", 503)?;
+    scene.expect_status("/healthz", 200)?;
+    scene.edge()?.free_disk(&scene.launch)?;
+    recover(cluster, scene)
+}
+
+/// The spool itself fills the file system to the last byte, and must come out of it unaided.
+pub fn crammed(rig: &Rig, cluster: &mut Cluster<'_>) -> Result<Row> {
+    let mut scene = rig.scene("crammed", cluster.brokers())?;
+    scene.launch.small_disk = Some(16);
     scene.set("CSPIPE_SPOOL__MIN_FREE", "4 KiB");
-    runs_full(rig, cluster, scene)
+    fill_up(rig, cluster, &mut scene)?;
+    recover(cluster, scene)
 }
 
 /// The spool holds as much as its settings allow.
 pub fn full_spool(rig: &Rig, cluster: &mut Cluster<'_>) -> Result<Row> {
     let mut scene = rig.scene("full-spool", cluster.brokers())?;
     scene.set("CSPIPE_SPOOL__MAX_BYTES", "8 MiB");
-    runs_full(rig, cluster, scene)
+    fill_up(rig, cluster, &mut scene)?;
+    recover(cluster, scene)
 }
 
-fn runs_full(rig: &Rig, cluster: &mut Cluster<'_>, mut scene: Scene<'_>) -> Result<Row> {
+/// Takes Kafka away until the spool is full.
+fn fill_up(rig: &Rig, cluster: &mut Cluster<'_>, scene: &mut Scene<'_>) -> Result<()> {
     cluster.start()?;
     cluster.create(&scene.topics)?;
     scene.start()?;
@@ -43,7 +60,11 @@ fn runs_full(rig: &Rig, cluster: &mut Cluster<'_>, mut scene: Scene<'_>) -> Resu
     thread::sleep(rig.size(Duration::from_secs(3), Duration::from_mins(1)));
     let now = scene.ledger.now();
     scene.note_times("full", full, now);
+    Ok(())
+}
 
+/// Brings Kafka back.
+fn recover(cluster: &mut Cluster<'_>, mut scene: Scene<'_>) -> Result<Row> {
     cluster.start()?;
     scene.recovery = Some(scene.wait_until_drained(Duration::from_mins(1))?);
     scene.expect_status("/readyz", 200)?;

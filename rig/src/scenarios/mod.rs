@@ -25,13 +25,14 @@ pub enum Scenario {
     Fsync,
     FullSpool,
     FullDisk,
+    Crammed,
     Kill,
     Outage,
     Three,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Never,
         Self::Steady,
         Self::Damaged,
@@ -40,6 +41,7 @@ impl Scenario {
         Self::Fsync,
         Self::FullSpool,
         Self::FullDisk,
+        Self::Crammed,
         Self::Kill,
         Self::Outage,
         Self::Three,
@@ -55,6 +57,7 @@ impl Scenario {
             Self::Fsync => "fsync",
             Self::FullSpool => "full-spool",
             Self::FullDisk => "full-disk",
+            Self::Crammed => "crammed",
             Self::Kill => "kill",
             Self::Outage => "outage",
             Self::Three => "three",
@@ -73,6 +76,7 @@ impl Scenario {
             | Self::Fsync
             | Self::FullSpool
             | Self::FullDisk
+            | Self::Crammed
             | Self::Kill
             | Self::Outage => 1,
         }
@@ -89,6 +93,7 @@ impl Scenario {
             Self::Fsync => disk::fsync,
             Self::FullSpool => disk::full_spool,
             Self::FullDisk => disk::full,
+            Self::Crammed => disk::crammed,
             Self::Kill => kill::run,
             Self::Outage => outage::run,
             Self::Three => three::run,
