@@ -40,6 +40,19 @@ pub fn run(rig: &Rig, cluster: &mut Cluster<'_>) -> Result<Row> {
         scene.expect(ended.took <= LIMIT, || format!("it ended after {:.1?}", ended.took));
         cluster.start()?;
         scene.judge_so_far(cluster, "told to end as Kafka died")?;
+
+        // The same while the spool is emptied.
+        cluster.kill(0)?;
+        scene.start()?;
+        scene.wait_for_reports(End::Accepted, 4000);
+        cluster.start()?;
+        scene.wait_for_reports(End::Accepted, 2000);
+        cluster.kill(0)?;
+        let ended = scene.terminate(1)?;
+        scene.note(format!("as Kafka died again it ended after {:.1?}", ended.took));
+        scene.expect(ended.took <= LIMIT, || format!("it ended after {:.1?}", ended.took));
+        cluster.start()?;
+        scene.judge_so_far(cluster, "told to end as Kafka died again")?;
         scene.start()?;
     }
 
