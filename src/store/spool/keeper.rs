@@ -230,6 +230,9 @@ impl Keeper {
     fn count(&mut self, records: i64) {
         self.records = records;
         self.metrics.records.set(records);
+        if records == 0 {
+            self.metrics.oldest_seconds.set(0);
+        }
     }
 
     #[cfg(test)]
