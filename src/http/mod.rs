@@ -39,6 +39,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
+use std::time::Duration;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 /// The application that a path names, for whoever explains what would become of a request.
@@ -89,7 +90,12 @@ impl Server {
         let private = Threads::start(
             private_listener,
             settings,
-            Shape { name: "http-private", threads: ONE, connections: PRIVATE_CONNECTIONS },
+            Shape {
+                name: "http-private",
+                threads: ONE,
+                connections: PRIVATE_CONNECTIONS,
+                drain_timeout: settings.drain_timeout.min(PRIVATE_DRAIN),
+            },
             None,
             move |request, _| Arc::clone(&desk).respond(request),
         )?;
@@ -101,7 +107,12 @@ impl Server {
         let public = Threads::start(
             public_listener,
             settings,
-            Shape { name: "http", threads, connections: settings.max_connections },
+            Shape {
+                name: "http",
+                threads,
+                connections: settings.max_connections,
+                drain_timeout: settings.drain_timeout,
+            },
             Some(metrics),
             move |request, notes| Arc::clone(&intake).respond(request, notes),
         )?;
@@ -126,8 +137,7 @@ impl Server {
     pub async fn stop(self) {
         self.stopping.send_replace(true);
         self.public.stop().await;
-        // Whoever still asks here is not worth waiting for.
-        let _ = tokio::time::timeout(PRIVATE_DRAIN, self.private.stop()).await;
+        self.private.stop().await;
     }
 }
 
@@ -146,6 +156,8 @@ struct Shape {
     name: &'static str,
     threads: NonZeroUsize,
     connections: NonZeroUsize,
+    /// How long its answers may take at the end.
+    drain_timeout: Duration,
 }
 
 /// A bound socket.
@@ -168,7 +180,7 @@ impl Threads {
         R: Future<Output = hyper::Response<http_body_util::Full<bytes::Bytes>>> + Send + 'static,
     {
         let Bound { address, listener } = bound;
-        let Shape { name, threads, connections } = shape;
+        let Shape { name, threads, connections, drain_timeout } = shape;
         let (stop, stopped) = watch::channel(false);
         let (running, ended) = mpsc::channel::<Infallible>(1);
         let connections = connections.get().min(Semaphore::MAX_PERMITS);
@@ -177,7 +189,7 @@ impl Threads {
             stop: stopped,
             head_timeout: settings.head_timeout,
             max_age: settings.max_connection_age,
-            drain_timeout: settings.drain_timeout,
+            drain_timeout,
             metrics,
             complaints: Complaints::new(),
         });
@@ -231,8 +243,8 @@ fn listen(address: SocketAddr) -> Result<Bound, StartError> {
 
 const ONE: NonZeroUsize = NonZeroUsize::MIN;
 
-/// How long the answers of the private address may take at the end.
-const PRIVATE_DRAIN: std::time::Duration = std::time::Duration::from_secs(2);
+/// Whoever still asks the private address at the end is not worth a longer wait.
+const PRIVATE_DRAIN: Duration = Duration::from_secs(2);
 
 /// The private address has few visitors.
 const PRIVATE_CONNECTIONS: NonZeroUsize = NonZeroUsize::new(64).expect("above zero");
