@@ -212,9 +212,7 @@ impl OpenError {
     /// Whether it can be opened once others have made room on the disk.
     pub(super) fn is_disk_full(&self) -> bool {
         match self {
-            Self::Sqlite { source, .. } => source
-                .sqlite_error()
-                .is_some_and(|error| FULL_DISK_CODES.contains(&error.extended_code)),
+            Self::Sqlite { source, .. } => is_disk_full(source),
             Self::Io { source, .. } | Self::Directory { source, .. } => {
                 matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
@@ -239,6 +237,11 @@ impl OpenError {
     }
 }
 
+/// Whether SQLite found the disk full.
+pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error().is_some_and(|error| FULL_DISK_CODES.contains(&error.extended_code))
+}
+
 /// Opens the file for writing and brings it to this version.
 fn connect(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
     // SQLite would make the file with the permissions of the umask; what it makes beside it has
@@ -253,7 +256,7 @@ fn connect(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
         // Has an effect only before anything is written to the file.
         connection.pragma_update(None, "auto_vacuum", "INCREMENTAL").map_err(of)?;
     }
-    let mode = configure(&connection).map_err(of)?;
+    let mode = configure(&connection, schema).map_err(of)?;
     if mode != "wal" {
         return Err(OpenError::NoWal { path: path.to_owned() });
     }
@@ -262,7 +265,7 @@ fn connect(path: &Path, schema: Schema) -> Result<Connection, OpenError> {
 }
 
 /// Settles how the connection writes; returns the journal mode it really got.
-fn configure(connection: &Connection) -> rusqlite::Result<String> {
+fn configure(connection: &Connection, schema: Schema) -> rusqlite::Result<String> {
     let mode = connection.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     // A transaction of the usual size stays in memory until it is committed.
@@ -271,7 +274,12 @@ fn configure(connection: &Connection) -> rusqlite::Result<String> {
     // commit, while batches wait for their answer; it steps in only if the writer does not.
     connection.pragma_update_and_check(None, "wal_autocheckpoint", 8192, |_| Ok(()))?;
     // What a long reader made grow is cut back to this once it has gone.
-    connection.pragma_update_and_check(None, "journal_size_limit", 16 << 20, |_| Ok(()))?;
+    let limit = match schema {
+        Schema::Store => 16 << 20,
+        // A spool that is full needs the room.
+        Schema::Spool => 4 << 20,
+    };
+    connection.pragma_update_and_check(None, "journal_size_limit", limit, |_| Ok(()))?;
     Ok(mode)
 }
 

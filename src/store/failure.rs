@@ -1,6 +1,6 @@
 //! What went wrong with the database, while it was opened or used.
 
-use super::database::OpenError;
+use super::database::{self, OpenError};
 use super::{AppendError, damage};
 
 /// What went wrong with the database.
@@ -19,6 +19,15 @@ impl Failure {
         match self {
             Self::Open(error) => matches!(error, OpenError::Damaged { .. }),
             Self::Sqlite(error) => damage::is_damage(error),
+            Self::NoSpool => false,
+        }
+    }
+
+    /// Whether more room on the disk would help.
+    pub(super) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Open(error) => error.is_disk_full(),
+            Self::Sqlite(error) => database::is_disk_full(error),
             Self::NoSpool => false,
         }
     }

@@ -154,12 +154,18 @@ impl Keeper {
     /// Looks at what there is. Returns whether there is room for more.
     pub(in crate::store) fn look(&mut self, connection: &Connection) -> rusqlite::Result<bool> {
         self.survey(connection)?;
+        self.room.restore_reserve();
         let now = Timestamp::now().as_millisecond();
         let age = oldest(connection)?.map_or(0, |(_, received_at)| (now - received_at).max(0));
         self.metrics.oldest_seconds.set(age / 1000);
         let used = used_bytes(connection)?;
         self.metrics.bytes.set(i64::try_from(used).unwrap_or(i64::MAX));
         Ok(self.room.is_free(self.room.level(used)))
+    }
+
+    /// Gives the reserve to whoever has met a full disk. Returns whether there was any.
+    pub(in crate::store) fn release_reserve(&mut self) -> bool {
+        self.room.release_reserve()
     }
 
     /// The slice of upkeep that follows a commit.

@@ -19,6 +19,7 @@ mod keeper;
 mod metrics;
 mod note;
 mod reading;
+mod reserve;
 mod room;
 mod settings;
 
@@ -90,19 +91,25 @@ impl Spool {
         let lock = database::lock(&data.join(LOCK_NAME))?;
         let queue = Arc::new(Queue::new(store, metrics.store.queue_bytes.clone()));
         let path = data.join(FILE_NAME);
-        let database = match Database::open(path.clone(), Schema::Spool, metrics.store.clone()) {
+        let notes = Arc::new(Notes::default());
+        let store_metrics = metrics.store.clone();
+        let mut keeper = Keeper::new(data, settings, metrics, notes.clone());
+        let open = || Database::open(path.clone(), Schema::Spool, store_metrics.clone());
+        let opened = match open() {
+            Err(error) if error.is_disk_full() && keeper.release_reserve() => open(),
+            opened => opened,
+        };
+        let database = match opened {
             Ok(database) => database,
             Err(error) if error.is_disk_full() => {
                 tracing::error!("the spool cannot be opened, and will be tried again: {error}");
                 queue.set_failing(true);
-                Database::unopened(path, Schema::Spool, metrics.store.clone())
+                Database::unopened(path, Schema::Spool, store_metrics.clone())
             }
             Err(error) => return Err(error),
         };
-        let notes = Arc::new(Notes::default());
-        let store_metrics = metrics.store.clone();
-        let keeper = Keeper::new(data, settings, metrics, notes.clone());
-        let mut writer = Writer::new(queue, database, Purpose::Spool(keeper), store_metrics);
+        let mut writer =
+            Writer::new(queue, database, Purpose::Spool(Box::new(keeper)), store_metrics);
         // Whoever asks next is told whether there is room.
         writer.look();
         let running = Running::start(writer, lock)

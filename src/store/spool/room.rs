@@ -1,9 +1,11 @@
 //! Whether there is room for more.
 //!
 //! In: how much the database holds, and how much the file system has free. Out: how many batches
-//! of a group still fit, and a word in the log. It decides; it deletes nothing.
+//! of a group still fit, and a word in the log. It decides; it deletes nothing. Beside that it
+//! keeps the reserve, which appends never get: while it is missing its room counts as taken.
 
 use super::Settings;
+use super::reserve::Reserve;
 use crate::store::pace::Pace;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -14,6 +16,7 @@ pub(super) struct Room {
     data: PathBuf,
     max_bytes: u64,
     min_free: u64,
+    reserve: Reserve,
     /// The size of what was turned away last, until there is room for it again.
     refused: Option<u64>,
     /// Records turned away since the last warning.
@@ -26,7 +29,7 @@ pub(super) struct Room {
 pub(super) struct Level {
     /// Bytes of the pages that hold something.
     pub(super) used: u64,
-    /// Bytes that the file system has for whoever is not root.
+    /// Bytes that the file system has for whoever is not root, beside the reserve.
     pub(super) available: u64,
 }
 
@@ -36,6 +39,7 @@ impl Room {
             data: data.to_owned(),
             max_bytes: settings.max_bytes.as_u64(),
             min_free: settings.min_free.as_u64(),
+            reserve: Reserve::find(data),
             refused: None,
             untold: 0,
             warning: Pace::once_in(Duration::from_secs(10)),
@@ -46,9 +50,26 @@ impl Room {
     ///
     /// A file system that cannot tell has room: a commit will say otherwise.
     pub(super) fn level(&self, used: u64) -> Level {
-        let available = rustix::fs::statvfs(&self.data)
-            .map_or(u64::MAX, |system| system.f_bavail.saturating_mul(system.f_frsize));
+        let available = self.available().saturating_sub(self.reserve.missing());
         Level { used, available }
+    }
+
+    /// Makes the reserve where it is missing and there is room for it.
+    pub(super) fn restore_reserve(&mut self) {
+        let missing = self.reserve.missing();
+        if missing > 0 && self.available().saturating_sub(missing) >= self.min_free {
+            self.reserve.make();
+        }
+    }
+
+    /// Gives the reserve to whoever drains. Returns whether there was any.
+    pub(super) fn release_reserve(&mut self) -> bool {
+        self.reserve.release()
+    }
+
+    fn available(&self) -> u64 {
+        rustix::fs::statvfs(&self.data)
+            .map_or(u64::MAX, |system| system.f_bavail.saturating_mul(system.f_frsize))
     }
 
     /// How many batches fit, given the size of each. They are taken in order, so that nothing

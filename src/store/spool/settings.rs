@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     /// How many bytes the spool may fill. Beyond that, requests are turned away while Kafka takes
-    /// nothing. The log of changes beside the database comes on top of it: a few megabytes.
+    /// nothing. The log of changes beside the database comes on top of it, a few megabytes,
+    /// and so does the reserve that lets a full disk be drained: 8 MiB.
     pub max_bytes: ByteSize,
     /// How many bytes of the file system stay free: the spool takes nothing in when there would
     /// be less.

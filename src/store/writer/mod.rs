@@ -41,7 +41,7 @@ pub(super) struct Writer {
 #[derive(Debug)]
 pub(super) enum Purpose {
     Store(Embedded),
-    Spool(spool::Keeper),
+    Spool(Box<spool::Keeper>),
 }
 
 /// Answers what is queued when the writer ends, even by a panic: nobody else would.
@@ -76,7 +76,8 @@ impl Writer {
                 self.with_spool(|keeper, connection| keeper.write_last_note(connection))
             }
         };
-        let emptied = noted.and_then(|()| self.empty_log());
+        self.note(noted);
+        let emptied = self.with_reserve(Self::empty_log);
         self.note(emptied);
     }
 
@@ -85,7 +86,7 @@ impl Writer {
         match self.queue.next(patience) {
             Next::Group(group) => {
                 let records = self.commit(group);
-                let upkept = self.upkeep(records);
+                let upkept = self.with_reserve(|writer| writer.upkeep(records));
                 self.note(upkept);
                 if self.looked.elapsed() >= IDLE_AFTER {
                     self.look();
@@ -162,7 +163,11 @@ impl Writer {
             return Ok(());
         }
         let connection = self.database.connection()?;
-        if retention::checkpoint(connection, Checkpoint::Look)? >= CHECKPOINT_PAGES {
+        let large = match &self.purpose {
+            Purpose::Store(_) => CHECKPOINT_PAGES,
+            Purpose::Spool(_) => SPOOL_CHECKPOINT_PAGES,
+        };
+        if retention::checkpoint(connection, Checkpoint::Look)? >= large {
             retention::checkpoint(connection, Checkpoint::Passive)?;
         }
         match &mut self.purpose {
@@ -179,8 +184,11 @@ impl Writer {
             self.queue.set_failing(tried.is_err());
             self.note(tried);
         }
-        let result = self.tidy(now).and_then(|()| self.empty_log());
-        self.note(result);
+        // Where the log cannot be emptied, what is tidied away need not be moved.
+        let tidied = self.with_reserve(|writer| writer.tidy(now));
+        self.note(tidied);
+        let emptied = self.with_reserve(Self::empty_log);
+        self.note(emptied);
         self.look();
     }
 
@@ -261,9 +269,8 @@ impl Writer {
             Purpose::Store(_) => Ok(()),
             Purpose::Spool(keeper) => {
                 let connection = self.database.connection()?;
-                keeper.write_note(connection)?;
                 self.queue.set_room(keeper.look(connection)?);
-                Ok(())
+                Ok(keeper.write_note(connection)?)
             }
         }
     }
@@ -328,6 +335,10 @@ const IDLE_AFTER: Duration = Duration::from_secs(1);
 /// The log is moved into the database when it has so many pages: 8 MiB, so that pages which
 /// change with every commit are not written twice for every commit.
 const CHECKPOINT_PAGES: i64 = 2048;
+
+/// In the spool records come at the end and go from the front, so that few pages change twice:
+/// 1 MiB. What is in the log needs its room again in the database, which a full disk has not.
+const SPOOL_CHECKPOINT_PAGES: i64 = 256;
 
 /// A log of this size is worth a warning: 256 MiB.
 const LARGE_LOG: i64 = 256 << 20;

@@ -1,7 +1,8 @@
 //! What the writer does for the spool only.
 //!
 //! In: groups and jobs. Out: what there is no room for is turned away; jobs are done in slices,
-//! and once more on a new file where the old one turns out to be damaged.
+//! and once more on a new file where the old one turns out to be damaged. What makes room is done
+//! once more with the reserve where the disk is full; what takes room is not.
 
 use super::{IDLE_AFTER, Purpose, Writer};
 use crate::store::AppendError;
@@ -53,7 +54,7 @@ impl Writer {
     /// Whoever drains the spool asks again and again, so that the writer would never find itself
     /// idle: a moment in which nothing waits has to do.
     pub(super) fn after_work(&mut self) {
-        let upkept = self.upkeep(0);
+        let upkept = self.with_reserve(|writer| writer.upkeep(0));
         self.note(upkept);
         if self.looked.elapsed() >= IDLE_AFTER {
             if self.queue.is_quiet() {
@@ -69,13 +70,32 @@ impl Writer {
         &mut self,
         work: impl Fn(&mut Keeper, &Connection) -> rusqlite::Result<T>,
     ) -> Result<T, AppendError> {
-        let mut done = self.with_spool(&work);
+        let mut done = self.with_reserve(|writer| writer.with_spool(&work));
         if let Err(failure) = &done
             && failure.is_damage()
         {
             done = self.replace(failure.to_string()).and_then(|()| self.with_spool(&work));
         }
         done.map_err(|failure| self.fail(&failure))
+    }
+
+    /// Does what makes room; once more with the room of the reserve when the disk is full.
+    pub(super) fn with_reserve<T>(
+        &mut self,
+        work: impl Fn(&mut Self) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let done = work(self);
+        if done.as_ref().is_err_and(Failure::is_disk_full) && self.release_reserve() {
+            return work(self);
+        }
+        done
+    }
+
+    fn release_reserve(&mut self) -> bool {
+        match &mut self.purpose {
+            Purpose::Store(_) => false,
+            Purpose::Spool(keeper) => keeper.release_reserve(),
+        }
     }
 
     pub(super) fn with_spool<T>(

@@ -133,3 +133,36 @@ fn who_asks_all_the_time_keeps_no_upkeep_away() {
     let size = bench.data.path().join(FILE_NAME).metadata().unwrap().len();
     assert!(size < (2 << 20) + (1 << 16), "{size}");
 }
+
+#[test]
+fn a_reserve_is_held_until_the_disk_is_full() {
+    let mut bench = Bench::new(&settings());
+    let reserve = bench.data.path().join(reserve::FILE_NAME);
+    let size = reserve.metadata().unwrap().len();
+    assert!(size > 0);
+    assert_eq!(reserve::Reserve::find(bench.data.path()).missing(), 0, "it has no hole");
+
+    assert!(bench.keeper().release_reserve());
+    assert!(!reserve.exists());
+    assert!(!bench.keeper().release_reserve(), "there is none any more");
+    bench.keeper().room().set_min_free(u64::MAX - size);
+    bench.writer.when_idle(Timestamp::now());
+    assert!(!reserve.exists(), "there is no room for it");
+    bench.keeper().room().set_min_free(0);
+    bench.writer.when_idle(Timestamp::now());
+    assert_eq!(reserve.metadata().unwrap().len(), size);
+}
+
+#[test]
+fn a_reserve_outlives_a_restart_and_one_with_a_hole_is_none() {
+    let bench = Bench::new(&settings());
+    let reserve = bench.data.path().join(reserve::FILE_NAME);
+    let mut bench = bench.restart(&Settings { min_free: ByteSize::b(u64::MAX), ..settings() });
+    assert!(bench.keeper().release_reserve());
+    // As long as it was, and nothing in it.
+    std::fs::File::create(&reserve).unwrap().set_len(8 << 20).unwrap();
+    assert!(reserve::Reserve::find(bench.data.path()).missing() > 0);
+    let bench = bench.restart(&settings());
+    assert!(reserve.exists());
+    assert_eq!(reserve::Reserve::find(bench.data.path()).missing(), 0);
+}

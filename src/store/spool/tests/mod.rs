@@ -52,8 +52,12 @@ impl Bench {
             Arc::new(Queue::new(&store::Settings::default(), metrics.store.queue_bytes.clone()));
         let notes = Arc::new(Notes::default());
         let keeper = Keeper::new(data.path(), settings, metrics.clone(), notes.clone());
-        let mut writer =
-            Writer::new(queue.clone(), database, Purpose::Spool(keeper), metrics.store.clone());
+        let mut writer = Writer::new(
+            queue.clone(),
+            database,
+            Purpose::Spool(Box::new(keeper)),
+            metrics.store.clone(),
+        );
         writer.look();
         Self { data, handle: Handle { queue, notes }, writer, metrics }
     }

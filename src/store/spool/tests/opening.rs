@@ -103,8 +103,12 @@ fn a_spool_that_could_not_be_opened_is_opened_later() {
         Database::unopened(data.path().join(FILE_NAME), Schema::Spool, metrics.store.clone());
     handle.queue.set_failing(true);
     let keeper = Keeper::new(data.path(), &settings(), metrics.clone(), handle.notes.clone());
-    let mut writer =
-        Writer::new(handle.queue.clone(), database, Purpose::Spool(keeper), metrics.store.clone());
+    let mut writer = Writer::new(
+        handle.queue.clone(),
+        database,
+        Purpose::Spool(Box::new(keeper)),
+        metrics.store.clone(),
+    );
     writer.look();
     assert!(!handle.is_ready());
     writer.when_idle(Timestamp::now());
