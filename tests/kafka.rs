@@ -18,7 +18,7 @@ use support::process::{Edge, cspipe, folder, run, serve, texts};
 #[test]
 fn every_stream_has_its_topic() {
     let (folder, cluster) = (folder(), Cluster::start(3));
-    let edge = Edge::spawn(&mut kafka(folder.path(), &cluster));
+    let edge = Edge::spawn(kafka(folder.path(), &cluster).env("CSPIPE_KAFKA__ACK_TIMEOUT", "30s"));
     let filtered = REPORT.replace("https://cdn.example.net", "chrome-extension://abcdefgh");
     let other =
         r#"[{"type":"deprecation","age":0,"url":"https://shop.example/","body":{"id":"x"}}]"#;

@@ -11,13 +11,19 @@ use rdkafka::producer::DefaultProducerContext;
 use rdkafka::topic_partition_list::{Offset, TopicPartitionList};
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use serde_json::Value;
+use socket2::{Domain, Socket, Type};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 /// A cluster of so many brokers, with the topics of cspipe.
 pub struct Cluster {
     mock: MockCluster<'static, DefaultProducerContext>,
     brokers: i32,
+    /// The ports of brokers that are down. Or somebody's connection could be given one of them,
+    /// and the mock ends the process when it cannot have it back.
+    held: RefCell<Vec<Socket>>,
 }
 
 /// A record as somebody else reads it.
@@ -35,7 +41,7 @@ impl Cluster {
         for topic in TOPICS {
             mock.create_topic(topic, PARTITIONS, brokers).expect("a topic");
         }
-        Self { mock, brokers }
+        Self { mock, brokers, held: RefCell::default() }
     }
 
     pub fn addresses(&self) -> String {
@@ -45,9 +51,18 @@ impl Cluster {
     /// Cuts all connections, and takes no new ones.
     pub fn down(&self) {
         (1..=self.brokers).for_each(|id| self.mock.broker_down(id).expect("a broker"));
+        for address in self.addresses().split(',') {
+            let address: SocketAddr = address.parse().expect("an address");
+            let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+            socket.set_reuse_address(true).expect("an option");
+            // The mock lets go of it on a thread of its own.
+            wait_until("the broker's port", || socket.bind(&address.into()).is_ok());
+            self.held.borrow_mut().push(socket);
+        }
     }
 
     pub fn up(&self) {
+        self.held.borrow_mut().clear();
         (1..=self.brokers).for_each(|id| self.mock.broker_up(id).expect("a broker"));
     }
 
