@@ -504,6 +504,7 @@ pub(super) const fn rejection(trouble: Trouble) -> Rejection {
         | Trouble::Config
         | Trouble::Fatal
         | Trouble::Purged
+        | Trouble::Unconfirmed
         | Trouble::Other => Rejection::RefusedByKafka,
     }
 }

@@ -243,7 +243,8 @@ impl Drain {
             self.courier.metrics.rejected.inc();
             return;
         }
-        if failure.trouble == Trouble::Purged {
+        // Neither says anything about whether Kafka takes the next one.
+        if matches!(failure.trouble, Trouble::Purged | Trouble::Unconfirmed) {
             return;
         }
         self.is_well = false;

@@ -14,6 +14,9 @@
 //! Kafka will never take, as it is too large or not valid there, becomes a specimen in the rejected
 //! stream.
 //!
+//! An acknowledgement is a broker's, with an offset: librdkafka also calls records delivered of which
+//! no broker has said so, and those are sent again.
+//!
 //! `drain` empties the spool into Kafka, oldest first. It also is what finds out that Kafka is
 //! back: its acknowledgement closes the breaker.
 //!

@@ -25,6 +25,8 @@ pub(super) enum Trouble {
     Fatal,
     /// It was taken back, because the producer is made anew or the process ends.
     Purged,
+    /// librdkafka says that it was delivered, and no broker has said so.
+    Unconfirmed,
     Other,
 }
 
@@ -38,7 +40,7 @@ pub(super) enum Remedy {
 }
 
 impl Trouble {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::Unreachable,
         Self::AckTimeout,
         Self::QueueFull,
@@ -48,6 +50,7 @@ impl Trouble {
         Self::Invalid,
         Self::Fatal,
         Self::Purged,
+        Self::Unconfirmed,
         Self::Other,
     ];
 
@@ -63,6 +66,7 @@ impl Trouble {
             Self::Invalid => "invalid",
             Self::Fatal => "fatal",
             Self::Purged => "purged",
+            Self::Unconfirmed => "unconfirmed",
             Self::Other => "other",
         }
     }
@@ -77,6 +81,7 @@ impl Trouble {
             | Self::Config
             | Self::Fatal
             | Self::Purged
+            | Self::Unconfirmed
             | Self::Other => Remedy::Spool,
         }
     }
@@ -84,7 +89,12 @@ impl Trouble {
     /// Whether Kafka may have the record all the same, so that sending it again makes two.
     pub(super) const fn may_have_arrived(self) -> bool {
         match self {
-            Self::Unreachable | Self::Replicas | Self::Fatal | Self::Purged | Self::Other => true,
+            Self::Unreachable
+            | Self::Replicas
+            | Self::Fatal
+            | Self::Purged
+            | Self::Unconfirmed
+            | Self::Other => true,
             // What librdkafka still has is remembered, and not sent again when it arrives.
             Self::AckTimeout => false,
             Self::QueueFull | Self::Config | Self::TooLarge | Self::Invalid => false,
@@ -100,7 +110,9 @@ impl Trouble {
             | Self::Config
             | Self::QueueFull
             | Self::Other => true,
-            Self::TooLarge | Self::Invalid | Self::Fatal | Self::Purged => false,
+            Self::TooLarge | Self::Invalid | Self::Fatal | Self::Purged | Self::Unconfirmed => {
+                false
+            }
         }
     }
 }
