@@ -4,8 +4,8 @@
 //! acknowledged, or not in time. A slot is kept until librdkafka has told of every record, so that
 //! a tag never means two records. It sends nothing and waits for nothing.
 
+use super::heard::Failure;
 use super::late::Late;
-use super::producer::Failure;
 use super::trouble::Trouble;
 use crate::publish::sink::Settled;
 use crate::report::Batch;

@@ -29,15 +29,20 @@ mod breaker;
 mod courier;
 mod drain;
 mod flights;
+mod heard;
 mod late;
+mod leftover;
 mod metrics;
+mod pace;
 mod producer;
+mod properties;
 mod settings;
 mod topics;
 mod trouble;
 
 pub use courier::Handle;
 pub use metrics::Metrics;
+pub use properties::Properties;
 pub use settings::{PropertyError, Settings};
 
 use crate::store::spool;

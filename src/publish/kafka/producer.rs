@@ -3,7 +3,7 @@
 //! In: records, each with a tag. Out: one [`Report`] a record, sooner or later, into [`Heard`].
 //! Sending never waits. What librdkafka says of itself becomes metrics and a few lines of the log.
 
-use super::metrics::Metrics;
+use super::heard::{Failure, Heard, Report};
 use super::settings::{Key, Settings, Topics};
 use super::trouble::Trouble;
 use crate::report::{Record, Stream};
@@ -13,27 +13,9 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::statistics::Statistics;
-use rdkafka::types::RDKafkaErrorCode;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
-
-/// What is known of a record that was handed over: which it is, and how it went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Report {
-    /// The tag that it was sent with.
-    pub(super) tag: usize,
-    pub(super) result: Result<(), Failure>,
-}
-
-/// Why a record was not acknowledged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Failure {
-    pub(super) trouble: Trouble,
-    /// librdkafka's word for it; absent where it was not asked.
-    pub(super) code: Option<RDKafkaErrorCode>,
-}
 
 /// A record on its way to Kafka.
 #[derive(Debug, Clone, Copy)]
@@ -52,34 +34,6 @@ pub(super) struct Producer {
     topics: Topics,
     key: Key,
     key_shards: u16,
-}
-
-/// What has been heard from producers and waits to be dealt with. Producers that follow each other
-/// share it.
-#[derive(Debug)]
-pub(super) struct Heard {
-    state: Mutex<State>,
-    changed: Condvar,
-    /// A producer said that it cannot go on.
-    fatal: AtomicBool,
-    metrics: Metrics,
-    said: Mutex<Said>,
-}
-
-#[derive(Debug, Default)]
-struct State {
-    reports: Vec<Report>,
-    /// Something was sent since the last look.
-    woken: bool,
-}
-
-/// When something was last said in the log, so that an outage is a line now and then.
-#[derive(Debug, Default)]
-struct Said {
-    error: Option<Instant>,
-    config: Option<Instant>,
-    /// What librdkafka complained of last.
-    words: String,
 }
 
 /// What librdkafka calls.
@@ -133,9 +87,9 @@ impl Producer {
     pub(super) fn poll(&self) {
         let heard = &self.client.context().0;
         for _ in 0..EVENTS {
-            let before = heard.lock().reports.len();
+            let before = heard.waiting();
             self.client.poll(Duration::ZERO);
-            if heard.lock().reports.len() == before {
+            if heard.waiting() == before {
                 return;
             }
         }
@@ -157,79 +111,6 @@ impl Producer {
     }
 }
 
-impl Heard {
-    pub(super) fn new(metrics: Metrics) -> Self {
-        Self {
-            state: Mutex::default(),
-            changed: Condvar::new(),
-            fatal: AtomicBool::new(false),
-            metrics,
-            said: Mutex::default(),
-        }
-    }
-
-    /// Tells of a record of which librdkafka will not tell.
-    pub(super) fn tell(&self, report: Report) {
-        let mut state = self.lock();
-        state.reports.push(report);
-        state.woken = true;
-        drop(state);
-        self.changed.notify_one();
-    }
-
-    /// Ends the pause of whoever listens: something was sent.
-    pub(super) fn wake(&self) {
-        let was_awake = std::mem::replace(&mut self.lock().woken, true);
-        if !was_awake {
-            self.changed.notify_one();
-        }
-    }
-
-    /// Waits until it is woken, at most so long.
-    pub(super) fn pause(&self, time: Duration) {
-        let mut state = self.lock();
-        if !state.woken {
-            let waited = self.changed.wait_timeout(state, time);
-            state = waited.unwrap_or_else(PoisonError::into_inner).0;
-        }
-        state.woken = false;
-    }
-
-    /// What has been heard since the last time.
-    pub(super) fn take(&self) -> Vec<Report> {
-        std::mem::take(&mut self.lock().reports)
-    }
-
-    /// Whether a producer has said since the last time that it cannot go on.
-    pub(super) fn take_fatal(&self) -> bool {
-        self.fatal.swap(false, Relaxed)
-    }
-
-    pub(super) fn set_fatal(&self) {
-        self.fatal.store(true, Relaxed);
-    }
-
-    /// Says that Kafka must be set up otherwise, once a minute: nothing gets better by itself.
-    pub(super) fn say_config(&self, what: &str) {
-        if is_due(&mut self.said().config, Duration::from_mins(1)) {
-            tracing::error!(what, "Kafka does not take what is sent: {what}");
-        }
-    }
-
-    /// What librdkafka complained of last; empty if it never did.
-    pub(super) fn last_words(&self) -> String {
-        self.said().words.clone()
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn said(&self) -> MutexGuard<'_, Said> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
 impl ClientContext for Context {
     /// librdkafka's own lines are many during an outage, and say the same.
     fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -237,26 +118,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let Failure { trouble, .. } = Failure::from(&error);
-        self.0.metrics.count_error(trouble);
-        reason.clone_into(&mut self.0.said().words);
-        match trouble {
-            Trouble::Fatal => self.0.set_fatal(),
-            Trouble::Config => self.0.say_config(reason),
-            Trouble::Unreachable
-            | Trouble::AckTimeout
-            | Trouble::QueueFull
-            | Trouble::Replicas
-            | Trouble::TooLarge
-            | Trouble::Invalid
-            | Trouble::Purged
-            | Trouble::Unconfirmed
-            | Trouble::Other => {
-                if is_due(&mut self.0.said().error, Duration::from_secs(10)) {
-                    tracing::warn!(cause = trouble.label(), "Kafka: {reason}");
-                }
-            }
-        }
+        self.0.complain(Failure::from(&error).trouble, reason);
     }
 
     fn stats(&self, statistics: Statistics) {
@@ -273,7 +135,7 @@ impl ProducerContext for Context {
             Ok(message) => confirmed(message.offset()),
             Err((error, _)) => Err(Failure::from(error)),
         };
-        self.0.lock().reports.push(Report { tag, result });
+        self.0.note(Report { tag, result });
     }
 }
 
@@ -284,32 +146,6 @@ impl Topics {
             Stream::Filtered => &self.filtered,
             Stream::Other => &self.other,
             Stream::Rejected => &self.rejected,
-        }
-    }
-}
-
-impl From<&KafkaError> for Failure {
-    fn from(error: &KafkaError) -> Self {
-        let code = error.rdkafka_error_code();
-        Self { trouble: code.map_or(Trouble::Other, Trouble::from), code }
-    }
-}
-
-impl From<Trouble> for Failure {
-    fn from(trouble: Trouble) -> Self {
-        Self { trouble, code: None }
-    }
-}
-
-impl std::fmt::Display for Failure {
-    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self.code {
-            // In words; the code's name says the same.
-            Some(code) => write!(out, "{}", code_text(code)),
-            None if self.trouble == Trouble::AckTimeout => {
-                out.write_str("no acknowledgement in time")
-            }
-            None => out.write_str(self.trouble.label()),
         }
     }
 }
@@ -332,27 +168,10 @@ fn confirmed(offset: i64) -> Result<(), Failure> {
     if offset == NO_OFFSET { Err(Trouble::Unconfirmed.into()) } else { Ok(()) }
 }
 
-fn code_text(code: RDKafkaErrorCode) -> String {
-    let text = code.to_string();
-    match text.split_once(" (") {
-        Some((_, words)) => words.trim_end_matches(')').to_owned(),
-        None => text,
-    }
-}
-
 /// The shard of a record: from the random bits of its id, so that a repeat gets the same.
 fn shard(id: Uuid, shards: u16) -> u16 {
     let [.., high, low] = *id.as_bytes();
     u16::from_be_bytes([high, low]) % shards
-}
-
-fn is_due(last: &mut Option<Instant>, every: Duration) -> bool {
-    let now = Instant::now();
-    let due = last.is_none_or(|last| now.duration_since(last) >= every);
-    if due {
-        *last = Some(now);
-    }
-    due
 }
 
 /// `RD_KAFKA_OFFSET_INVALID`, the offset of a record that no answer was about.
