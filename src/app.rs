@@ -124,11 +124,12 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
     runtime.block_on(async {
         signals.until_told_to_stop(&reloader).await;
         tracing::info!("stopping: answering what has been asked");
+        let told = Instant::now();
         tokio::select! {
             () = server.stop() => {}
             () = signals.until_told_to_hurry() => hurry(),
         }
-        let closed = tokio::task::spawn_blocking(move || ground.close());
+        let closed = tokio::task::spawn_blocking(move || ground.close(told));
         tokio::select! {
             _ = closed => {}
             // It ends all the sooner, and is waited for.
@@ -210,12 +211,12 @@ impl Ground {
     }
 
     /// Makes durable what is still under way, and closes.
-    fn close(self) {
+    fn close(self, told: Instant) {
         match self {
             // Commits what is queued, which by now is nothing that anybody waits for.
             Self::Store(store) => store.close(),
             Self::Kafka { kafka, spool } => {
-                kafka.stop(KAFKA_PATIENCE);
+                kafka.stop(KAFKA_PATIENCE.min(LIMIT.saturating_sub(told.elapsed())));
                 spool.close();
             }
         }
@@ -239,6 +240,12 @@ pub fn drain(
     let metrics = spool::Metrics::register(&registry).context("registering metrics")?;
     let spool = Spool::open(&settings.data.0, &settings.spool, &settings.store, metrics.clone())
         .map_err(|error| AppError::Unavailable(error.to_string()))?;
+    if metrics.is_damaged() || !spool.handle().is_ready() {
+        return Err(AppError::Unavailable(format!(
+            "{}: the spool was damaged and set aside, or its disk is full; see `cspipe spool`",
+            settings.data.0.display()
+        )));
+    }
     // Nothing else is under way that it could hold up.
     let pace = spool::Settings { drain_floor: u32::MAX, ..settings.spool.clone() };
     let kafka = Kafka::start(
@@ -263,11 +270,19 @@ pub fn drain(
     show(left);
     kafka.stop(Duration::ZERO);
     spool.close();
+    if metrics.is_damaged() {
+        let message = "the spool was damaged and set aside before it was empty; see `cspipe spool`";
+        return Err(AppError::Unavailable(message.to_owned()));
+    }
     Ok(())
 }
 
 /// How long Kafka may take to acknowledge what it was sent, before it is taken back.
 const KAFKA_PATIENCE: Duration = Duration::from_secs(8);
+
+/// How long after the signal Kafka is still waited for: taking back and closing must be done
+/// within 25 s, as Kubernetes kills after 30.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// A first look at what has come in.
 const LOOK: &str = "SELECT timestamp, app_name, classification, violation_type, blocked_uri \

@@ -3,6 +3,7 @@
 use super::damage;
 use super::metrics::Metrics;
 use super::pace::Pace;
+use super::retention::{self, Checkpoint};
 use super::schema::Schema;
 use jiff::Timestamp;
 use rusqlite::config::DbConfig;
@@ -58,6 +59,8 @@ pub(super) struct Database {
     metrics: Metrics,
     /// On a disk that damages whatever is written, no more than one file a minute is left behind.
     set_aside_pace: Pace,
+    /// A write or a sync has failed since the log was moved into the database last.
+    is_log_suspect: bool,
 }
 
 /// Opens the database of a data directory for reading, beside a store that may be running.
@@ -135,6 +138,7 @@ impl Database {
             connection: None,
             metrics,
             set_aside_pace: Pace::once_in(Duration::from_mins(1)),
+            is_log_suspect: false,
         }
     }
 
@@ -168,10 +172,21 @@ impl Database {
     }
 
     /// The connection, opened again where the last one was given up.
+    ///
+    /// After a sync that failed, the system takes what it could not write for written, and SQLite
+    /// finds it again in the log; what is synced behind it would hang in the air after a loss of
+    /// power. So the whole log is moved into the database and synced there first.
     pub(super) fn connection(&mut self) -> Result<&mut Connection, OpenError> {
         match &mut self.connection {
             Some(connection) => Ok(connection),
-            none => Ok(none.insert(connect(&self.path, self.schema)?)),
+            none => {
+                let connection = connect(&self.path, self.schema)?;
+                if self.is_log_suspect {
+                    move_log(&connection).map_err(|error| OpenError::of(&self.path, error))?;
+                    self.is_log_suspect = false;
+                }
+                Ok(none.insert(connection))
+            }
         }
     }
 
@@ -180,6 +195,7 @@ impl Database {
         let is_usable =
             is_passing && self.connection.as_ref().is_none_or(Connection::is_autocommit);
         if !is_usable {
+            self.is_log_suspect = true;
             self.disconnect();
         }
     }
@@ -240,6 +256,17 @@ impl OpenError {
 /// Whether SQLite found the disk full.
 pub(super) fn is_disk_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error().is_some_and(|error| FULL_DISK_CODES.contains(&error.extended_code))
+}
+
+/// Moves all of the log into the database, or fails.
+fn move_log(connection: &Connection) -> rusqlite::Result<()> {
+    let left = retention::checkpoint(connection, Checkpoint::Passive)?;
+    if left == 0 {
+        return Ok(());
+    }
+    let busy = ffi::Error::new(ffi::SQLITE_BUSY);
+    let words = format!("a reader keeps {left} pages of the log from being moved");
+    Err(rusqlite::Error::SqliteFailure(busy, Some(words)))
 }
 
 /// Opens the file for writing and brings it to this version.

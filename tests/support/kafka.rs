@@ -90,6 +90,11 @@ impl Cluster {
         self.mock.request_errors(RDKafkaApiKey::Produce, &vec![error; times]);
     }
 
+    /// Lets a topic be none that can be written to.
+    pub fn topic_error(&self, topic: &str, error: RDKafkaRespErr) {
+        self.mock.topic_error(topic, error).expect("a topic");
+    }
+
     pub fn no_more_failures(&self) {
         self.mock.clear_request_errors(RDKafkaApiKey::Produce);
     }
@@ -106,6 +111,11 @@ impl Cluster {
 
     /// All records of all topics.
     pub fn read_now(&self) -> Vec<Read> {
+        self.read_of(&TOPICS)
+    }
+
+    /// All records of some topics.
+    pub fn read_of(&self, topics: &[&'static str]) -> Vec<Read> {
         let consumer: BaseConsumer = ClientConfig::new()
             .set("bootstrap.servers", self.addresses())
             .set("group.id", "reader")
@@ -113,7 +123,7 @@ impl Cluster {
             .expect("a consumer");
         let mut all = TopicPartitionList::new();
         let mut left = 0;
-        for topic in TOPICS {
+        for topic in topics {
             for partition in 0..PARTITIONS {
                 // A leader may just be moving.
                 let mut ends = None;

@@ -14,7 +14,7 @@ use super::producer::{Outgoing, Producer};
 use super::settings::{PropertyError, Settings};
 use super::trouble::{Remedy, Trouble};
 use crate::publish::sink::{Landed, NoRoom, NotDurable};
-use crate::report::Batch;
+use crate::report::{Batch, Stream};
 use crate::store::spool;
 use arc_swap::ArcSwap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -42,7 +42,7 @@ pub(super) struct Courier {
     pub(super) taken: AtomicU64,
     /// How often the breaker has opened.
     pub(super) outages: AtomicU64,
-    /// The drain has nothing to send, so that only a request can find out about Kafka.
+    /// The drain has nothing under way, so that only a request can find out about Kafka.
     pub(super) drain_is_idle: AtomicBool,
     /// The end is near: nothing more is sent.
     is_ending: AtomicBool,
@@ -225,12 +225,12 @@ impl Courier {
         };
         let delivered = fates.len() as u64 - failures().count() as u64;
         self.metrics.delivered.inc_by(delivered);
-        let Some(first) = failures().next() else {
+        if failures().next().is_none() {
             self.metrics.delivery_seconds.observe(took.as_secs_f64());
             self.succeed(now);
             done(Ok(Landed::default()));
             return;
-        };
+        }
         for failure in failures() {
             self.count_failure(failure.trouble);
             self.tell(failure, &batch, &fates);
@@ -239,7 +239,7 @@ impl Courier {
             Some(outage) => self.note_failure(outage, now),
             None => self.breaker().probe_again(now),
         }
-        if first.trouble == Trouble::Fatal {
+        if failures().any(|failure| failure.trouble == Trouble::Fatal) {
             self.heard.set_fatal();
         }
         let (left, unfit) = left_over(&batch, &fates, &self.edge);
@@ -284,7 +284,7 @@ impl Courier {
             return false;
         }
         let mut breaker = self.breaker();
-        // As long as the drain has something to send, that finds out, and no request has to wait.
+        // As long as the drain has something under way, that finds out, and no request has to wait.
         !breaker.is_open() || (self.drain_is_idle.load(Relaxed) && breaker.admits(Instant::now()))
     }
 
@@ -367,7 +367,8 @@ impl Courier {
                 Some(old)
             }
             Err(error) => {
-                tracing::error!(%error, "no producer can be made: {error}");
+                tracing::error!(%error, "no producer can be made, and will be tried again: {error}");
+                thread::sleep(REPLACE_PAUSE);
                 self.heard.set_fatal();
                 None
             }
@@ -384,8 +385,8 @@ impl Courier {
         }
     }
 
-    pub(super) fn topic_of(&self, record: &spool::Spooled) -> &str {
-        self.settings.topics.of(record.stream)
+    pub(super) fn topic_of(&self, stream: Stream) -> &str {
+        self.settings.topics.of(stream)
     }
 
     pub(super) fn edge(&self) -> &str {
@@ -422,5 +423,7 @@ const _: () = assert!(usize::BITS == 64, "tags need 64 bits");
 const SLICE: Duration = Duration::from_millis(1);
 /// How long nothing is listened to while nothing is under way.
 const PAUSE: Duration = Duration::from_millis(50);
+/// How long after a producer could not be made; records go to the spool meanwhile.
+const REPLACE_PAUSE: Duration = Duration::from_secs(1);
 /// How long what is taken back may take to come.
 const TAKE_BACK: Duration = Duration::from_secs(2);

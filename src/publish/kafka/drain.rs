@@ -3,7 +3,7 @@
 //! In: records of the spool, and what became of each. Out: the spool's beginning moves forward over
 //! records that Kafka has acknowledged, never past one that it has not. A window of records is
 //! under way at a time; one that fails is sent again, with the same id. After a failure a single
-//! record is tried until one arrives.
+//! record of its stream is tried until one arrives: a topic that is missing holds up no other.
 
 use super::Stop;
 use super::courier::Courier;
@@ -41,14 +41,15 @@ pub(super) struct Drain {
     /// What has been read and not been forgotten, in order.
     window: VecDeque<Slot>,
     window_bytes: usize,
+    window_limit: usize,
     /// The last sequence number that was read.
     read: i64,
     pace: Pace,
-    /// Kafka took the last record that was tried.
-    is_well: bool,
+    /// One for each stream, by its number.
+    lanes: [Lane; Stream::ALL.len()],
     outages: u64,
-    wait: Duration,
-    next_try: Instant,
+    /// When the spool is read again after it could not be.
+    next_read: Instant,
     /// When the spool's beginning was moved last, or could not be.
     forgot: Instant,
     /// Up to where the spool could not forget what is acknowledged.
@@ -59,6 +60,17 @@ pub(super) struct Drain {
 struct Slot {
     record: Spooled,
     state: State,
+    /// How often it was too large although no other record of the spool was under way with it.
+    too_large: u8,
+}
+
+/// How the topic of a stream does.
+#[derive(Debug, Clone, Copy)]
+struct Lane {
+    /// Kafka took the last record that was tried.
+    is_well: bool,
+    wait: Duration,
+    next_try: Instant,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,19 +88,24 @@ impl Drain {
         stop: Arc<Stop>,
     ) -> Self {
         let now = Instant::now();
+        // Or live records would find no room in librdkafka's queue.
+        let share = courier.settings().queue_bytes.as_u64() / 4;
+        let window_limit = usize::try_from(share).unwrap_or(WINDOW_BYTES).min(WINDOW_BYTES);
+        // Nobody knows yet whether there is a Kafka.
+        let lane =
+            Lane { is_well: false, wait: courier.settings().breaker.probe_after, next_try: now };
         Self {
-            wait: courier.settings().breaker.probe_after,
             courier,
             heard,
             stop,
             window: VecDeque::new(),
             window_bytes: 0,
+            window_limit,
             read: 0,
             pace: Pace::new(settings, now),
-            // Nobody knows yet whether there is a Kafka.
-            is_well: false,
+            lanes: [lane; Stream::ALL.len()],
             outages: 0,
-            next_try: now,
+            next_read: now,
             forgot: now,
             unforgotten: None,
         }
@@ -106,15 +123,17 @@ impl Drain {
             let outages = self.courier.outages.load(Relaxed);
             if outages != self.outages {
                 self.outages = outages;
-                self.is_well = false;
+                self.lanes.iter_mut().for_each(|lane| lane.is_well = false);
             }
-            if !is_stopping && now >= self.next_try {
-                self.refill();
+            if !is_stopping {
+                if now >= self.next_read {
+                    self.refill();
+                }
                 self.send(now);
             }
-            let is_idle = self.window.is_empty();
+            let is_idle = !self.window.iter().any(Slot::is_flying);
             self.courier.drain_is_idle.store(is_idle, Relaxed);
-            match self.heard.recv_timeout(if is_idle { IDLE } else { BUSY }) {
+            match self.heard.recv_timeout(if self.window.is_empty() { IDLE } else { BUSY }) {
                 Ok(first) => {
                     self.hear(first);
                     while let Ok(next) = self.heard.try_recv() {
@@ -133,8 +152,9 @@ impl Drain {
 
     /// Reads what comes next, unless enough is under way.
     fn refill(&mut self) {
-        let records = if self.is_well { WINDOW_RECORDS } else { 1 };
-        if self.window.len() * 2 > records || self.window_bytes > WINDOW_BYTES / 2 {
+        let is_well = self.lanes.iter().any(|lane| lane.is_well);
+        let records = if is_well { WINDOW_RECORDS } else { PROBE_RECORDS };
+        if self.window.len() * 2 > records || self.window_bytes > self.window_limit / 2 {
             return;
         }
         let records = u32::try_from(records - self.window.len()).unwrap_or(1).min(PAGE_RECORDS);
@@ -154,25 +174,30 @@ impl Drain {
                 for record in page {
                     self.read = record.seq;
                     self.window_bytes += record.json.len();
-                    self.window.push_back(Slot { record, state: State::Waiting });
+                    self.window.push_back(Slot { record, state: State::Waiting, too_large: 0 });
                 }
             }
             // The store has said so in the log; what can be read will be.
-            Ok(Err(_)) | Err(_) => self.next_try = Instant::now() + UNREADABLE,
+            Ok(Err(_)) | Err(_) => self.next_read = Instant::now() + UNREADABLE,
         }
     }
 
-    /// Sends what waits, as fast as it may; after a failure a single record.
+    /// Sends what waits, as fast as it may; of a stream that is not well a single record.
     fn send(&mut self, now: Instant) {
-        if !self.is_well && self.window.iter().any(Slot::is_flying) {
-            return;
+        let is_anything_late = !self.courier.flights().late.is_empty();
+        let mut is_taken = [false; Stream::ALL.len()];
+        for slot in self.window.iter().filter(|slot| slot.is_flying()) {
+            is_taken[slot.record.stream as usize] = true;
         }
         for at in 0..self.window.len() {
-            if self.window[at].state != State::Waiting {
+            let Slot { record, state, .. } = &self.window[at];
+            let stream = record.stream as usize;
+            let Lane { is_well, next_try, .. } = self.lanes[stream];
+            if *state != State::Waiting || now < next_try || (!is_well && is_taken[stream]) {
                 continue;
             }
-            let id = self.window[at].record.id;
-            let place = self.courier.flights().late.place(id);
+            let place =
+                is_anything_late.then(|| self.courier.flights().late.place(record.id)).flatten();
             match place {
                 // What librdkafka still tries to send may arrive without us.
                 Some(Place::Flying) => continue,
@@ -185,14 +210,14 @@ impl Drain {
             if !self.pace.takes_one() {
                 return;
             }
-            match self.courier.resend(&self.window[at].record) {
-                Ok(()) => self.window[at].state = State::Flying { since: now },
+            match self.courier.resend(record) {
+                Ok(()) => {
+                    self.window[at].state = State::Flying { since: now };
+                    is_taken[stream] = true;
+                }
                 // It gets room as soon as something is acknowledged.
                 Err(failure) if failure.trouble == Trouble::QueueFull => return,
-                Err(failure) => return self.fail(at, failure),
-            }
-            if !self.is_well {
-                return;
+                Err(failure) => self.fail(at, failure),
             }
         }
     }
@@ -207,8 +232,9 @@ impl Drain {
         match result {
             Ok(()) => {
                 self.window[at].state = State::Acknowledged;
-                self.is_well = true;
-                self.wait = self.courier.settings().breaker.probe_after;
+                let wait = self.courier.settings().breaker.probe_after;
+                self.lanes[self.window[at].record.stream as usize] =
+                    Lane { is_well: true, wait, next_try: when };
                 // A slow Kafka is fed by the spool; requests would wait for it in vain.
                 if when.saturating_duration_since(since) < self.courier.settings().ack_timeout {
                     self.courier.succeed(when);
@@ -220,36 +246,53 @@ impl Drain {
 
     /// A record was not taken. It stays where it is, unless Kafka will never take it.
     fn fail(&mut self, at: usize, failure: Failure) {
-        self.window[at].state = State::Waiting;
         self.courier.count_failure(failure.trouble);
-        let is_refused = failure.trouble.remedy() == Remedy::Reject;
-        let record = &self.window[at].record;
-        if is_refused || failure.trouble == Trouble::Config {
-            self.courier.say_config(self.courier.topic_of(record), failure);
+        let slot = &mut self.window[at];
+        slot.state = State::Waiting;
+        let stream = slot.record.stream;
+        let lane = &mut self.lanes[stream as usize];
+        let mut is_unfit = failure.trouble.remedy() == Remedy::Reject;
+        if failure.trouble == Trouble::BatchTooLarge {
+            if !lane.is_well {
+                // It may have shared a batch with what is coming in.
+                slot.too_large += 1;
+                is_unfit = slot.too_large >= ALONE;
+            }
+            lane.is_well = false;
+            if !is_unfit {
+                return;
+            }
+        }
+        if is_unfit || failure.trouble == Trouble::Config {
+            self.courier.say_config(self.courier.topic_of(stream), failure);
         }
         // A specimen that is refused as well is a matter of how the topic is set up.
-        if is_refused && record.stream != Stream::Rejected && self.keep_specimen(at, failure) {
-            self.window[at].state = State::Acknowledged;
+        if is_unfit && stream != Stream::Rejected {
             self.courier.metrics.rejected.inc();
-            return;
+            return self.make_specimen(at, failure);
         }
         // Neither says anything about whether Kafka takes the next one.
         if matches!(failure.trouble, Trouble::Purged | Trouble::Unconfirmed) {
             return;
         }
-        self.is_well = false;
-        let longest = if failure.trouble == Trouble::Config {
+        let longest = if is_unfit || failure.trouble == Trouble::Config {
             CONFIG_WAIT
         } else {
             self.courier.settings().breaker.probe_max
         };
-        self.next_try = Instant::now() + self.wait;
-        self.wait = (self.wait * 2).min(longest);
+        lane.is_well = false;
+        // Thousands may fail at once; that is one try.
+        let now = Instant::now();
+        if now >= lane.next_try {
+            lane.next_try = now + lane.wait;
+            lane.wait = (lane.wait * 2).min(longest);
+        }
     }
 
-    /// Puts a specimen of a record at the end of the spool. Returns whether it is there.
-    fn keep_specimen(&self, at: usize, failure: Failure) -> bool {
-        let record = &self.window[at].record;
+    /// Puts a specimen in the place of a record, under its id. The spool keeps the record itself
+    /// until the specimen has arrived.
+    fn make_specimen(&mut self, at: usize, failure: Failure) {
+        let record = &mut self.window[at].record;
         let specimen = Specimen {
             id: record.id,
             received_at: Timestamp::now(),
@@ -258,11 +301,9 @@ impl Drain {
         };
         let mut batch = Batch::default();
         encode_specimen(&specimen, rejection(failure.trouble), self.courier.edge(), &mut batch);
-        let (sender, stored) = sync_channel(1);
-        let append = self.courier.spool.append(batch, move |result| {
-            let _ = sender.send(result.is_ok());
-        });
-        append.is_ok() && stored.recv() == Ok(true)
+        self.window_bytes = self.window_bytes - record.json.len() + batch.bytes.len();
+        record.json = batch.bytes;
+        record.stream = Stream::Rejected;
     }
 
     /// Forgets the acknowledged beginning of the window, not too often.
@@ -316,6 +357,8 @@ impl Slot {
 /// What may be under way: enough for a slow Kafka, where every acknowledgement takes a second.
 const WINDOW_RECORDS: usize = 10_000;
 const WINDOW_BYTES: usize = 16 << 20;
+/// And while nothing arrives: enough to find a record of each stream, mostly.
+const PROBE_RECORDS: usize = 200;
 const PAGE_RECORDS: u32 = 2000;
 const PAGE_BYTES: u64 = 4 << 20;
 
@@ -323,6 +366,9 @@ const PAGE_BYTES: u64 = 4 << 20;
 /// move is a transaction.
 const FORGET_RECORDS: usize = 1000;
 const FORGET_EVERY: Duration = Duration::from_millis(100);
+
+/// So often a record must be too large by itself until that is believed.
+const ALONE: u8 = 3;
 
 /// How often an empty spool is looked into.
 const IDLE: Duration = Duration::from_millis(200);

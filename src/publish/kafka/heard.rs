@@ -119,8 +119,9 @@ impl Heard {
     }
 
     /// Notes down what librdkafka complains of, and says so in the log once in a while.
+    ///
+    /// Not counted: rdkafka tells of it twice, and what it means for records is counted by them.
     pub(super) fn complain(&self, trouble: Trouble, words: &str) {
-        self.metrics.count_error(trouble);
         words.clone_into(&mut self.said().words);
         match trouble {
             Trouble::Fatal => self.set_fatal(),
@@ -129,6 +130,7 @@ impl Heard {
             | Trouble::AckTimeout
             | Trouble::QueueFull
             | Trouble::Replicas
+            | Trouble::BatchTooLarge
             | Trouble::TooLarge
             | Trouble::Invalid
             | Trouble::Purged

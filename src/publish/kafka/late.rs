@@ -35,6 +35,10 @@ impl Late {
         }
     }
 
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     pub(super) fn place(&self, id: Uuid) -> Option<Place> {
         self.0.get(&id).copied()
     }

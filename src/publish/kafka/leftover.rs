@@ -93,7 +93,8 @@ pub(super) fn encode_specimen(
         content_type: None,
         user_agent: None,
         app_name: record.app,
-        body: record.json,
+        // The specimen must not be too large itself.
+        body: &record.json[..record.json.len().min(SPECIMEN)],
         edge,
     };
     encode_rejected(&record, batch);
@@ -102,7 +103,7 @@ pub(super) fn encode_specimen(
 /// Why a record is only a specimen.
 pub(super) const fn rejection(trouble: Trouble) -> Rejection {
     match trouble {
-        Trouble::TooLarge => Rejection::TooLargeForKafka,
+        Trouble::TooLarge | Trouble::BatchTooLarge => Rejection::TooLargeForKafka,
         Trouble::Invalid
         | Trouble::Unreachable
         | Trouble::AckTimeout
@@ -127,3 +128,6 @@ fn copy(from: &Batch, entry: &Entry, to: &mut Batch) {
     to.tally.add(entry.stream);
     to.entries.push(moved);
 }
+
+/// How much of a record its specimen shows.
+const SPECIMEN: usize = 1024;

@@ -106,6 +106,11 @@ impl Kafka {
         }
         let (heard, acknowledgements) = mpsc::channel();
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
+            let run = move || {
+                let guard = Guard;
+                run();
+                drop(guard);
+            };
             std::thread::Builder::new().name(name.to_owned()).spawn(run).map_err(StartError::Thread)
         };
         let drain = Drain::new(Arc::clone(&courier), drain, acknowledgements, Arc::clone(&stop));
@@ -146,6 +151,19 @@ impl Drop for Kafka {
     fn drop(&mut self) {
         if self.listener.is_some() {
             self.finish(Duration::ZERO);
+        }
+    }
+}
+
+/// Ends the process when a thread of Kafka mode panics: requests would wait for ever. What was
+/// answered is in Kafka or in the spool, and whoever runs the edge starts it again.
+struct Guard;
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            tracing::error!("a thread of Kafka mode has panicked: the process ends");
+            std::process::abort();
         }
     }
 }

@@ -22,7 +22,8 @@ impl Pace {
     pub(super) fn new(settings: &spool::Settings, now: Instant) -> Self {
         Self {
             multiple: f64::from(settings.drain_multiple),
-            floor: f64::from(settings.drain_floor),
+            // Without a pace at all nothing would ever leave.
+            floor: f64::from(settings.drain_floor).max(1.0),
             live: 0.0,
             counted: 0,
             since: now,

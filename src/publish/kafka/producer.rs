@@ -133,7 +133,7 @@ impl ProducerContext for Context {
     fn delivery(&self, result: &DeliveryResult<'_>, tag: usize) {
         let result = match result {
             Ok(message) => confirmed(message.offset()),
-            Err((error, _)) => Err(Failure::from(error)),
+            Err((error, _)) => Err(of_a_batch(Failure::from(error))),
         };
         self.0.note(Report { tag, result });
     }
@@ -153,6 +153,15 @@ impl Topics {
 impl std::fmt::Debug for Producer {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.debug_struct("Producer").field("outstanding", &self.outstanding()).finish()
+    }
+}
+
+/// What a broker says of a record: it judges batches, and refuses all of one that is too large.
+/// Only librdkafka itself says that of a single record, when it is handed over.
+const fn of_a_batch(failure: Failure) -> Failure {
+    match failure.trouble {
+        Trouble::TooLarge => Failure { trouble: Trouble::BatchTooLarge, ..failure },
+        _ => failure,
     }
 }
 

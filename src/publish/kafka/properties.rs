@@ -19,6 +19,10 @@ impl Properties {
         self.0.iter()
     }
 
+    pub(super) fn of(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
     /// The first property that is not to be set, and why.
     pub(super) fn refused(&self) -> Option<(&str, &'static str)> {
         let names = self.0.keys();
@@ -93,7 +97,7 @@ fn property_name(name: &str) -> String {
     if WITH_UNDERSCORE.contains(&name.as_str()) { name } else { name.replace('_', ".") }
 }
 
-const WITH_UNDERSCORE: &[&str] = &["log_level", "enable.ssl_certificate_verification"];
+const WITH_UNDERSCORE: &[&str] = &["log_level"];
 
 const OWN: &str = "it decides what a 204 means";
 const UNSAFE: &str = "whoever stands between could read and change every report";
@@ -123,5 +127,4 @@ const REFUSED: &[(&str, &str)] = &[
     ("ssl.endpoint.identification.algorithm", UNSAFE),
     ("test.mock.num.brokers", "records would go to a broker that is none"),
     ("test.mock.broker.rtt", "records would go to a broker that is none"),
-    ("background_event_cb", "it cannot be set from a file"),
 ];

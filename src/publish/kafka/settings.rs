@@ -198,6 +198,15 @@ impl Settings {
         if let Some((name, why)) = self.properties.refused() {
             return Err(PropertyError::Refused { name: name.to_owned(), why });
         }
+        let mechanism =
+            self.properties.of("sasl.mechanism").or_else(|| self.properties.of("sasl.mechanisms"));
+        if mechanism == Some("OAUTHBEARER")
+            && self.properties.of("sasl.oauthbearer.method") != Some("oidc")
+        {
+            let message = "OAUTHBEARER needs \"sasl.oauthbearer.method\" = \"oidc\": nobody else \
+                           would give it a token";
+            return Err(PropertyError::Librdkafka(message.to_owned()));
+        }
         // Names and values one by one; what goes together is seen when the producer is made.
         self.producer("check")
             .create_native_config()

@@ -17,6 +17,8 @@ pub(super) enum Trouble {
     Replicas,
     /// Kafka would take the record if it were set up otherwise: credentials, permissions, topics.
     Config,
+    /// The broker refused a batch as too large: any record of it, or only all together.
+    BatchTooLarge,
     /// This record cannot be taken, whatever is done: too large.
     TooLarge,
     /// This record cannot be taken, whatever is done: not valid for the topic.
@@ -40,12 +42,13 @@ pub(super) enum Remedy {
 }
 
 impl Trouble {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::Unreachable,
         Self::AckTimeout,
         Self::QueueFull,
         Self::Replicas,
         Self::Config,
+        Self::BatchTooLarge,
         Self::TooLarge,
         Self::Invalid,
         Self::Fatal,
@@ -62,6 +65,7 @@ impl Trouble {
             Self::QueueFull => "queue_full",
             Self::Replicas => "replicas",
             Self::Config => "config",
+            Self::BatchTooLarge => "batch_too_large",
             Self::TooLarge => "too_large",
             Self::Invalid => "invalid",
             Self::Fatal => "fatal",
@@ -79,6 +83,7 @@ impl Trouble {
             | Self::QueueFull
             | Self::Replicas
             | Self::Config
+            | Self::BatchTooLarge
             | Self::Fatal
             | Self::Purged
             | Self::Unconfirmed
@@ -97,7 +102,11 @@ impl Trouble {
             | Self::Other => true,
             // What librdkafka still has is remembered, and not sent again when it arrives.
             Self::AckTimeout => false,
-            Self::QueueFull | Self::Config | Self::TooLarge | Self::Invalid => false,
+            Self::QueueFull
+            | Self::Config
+            | Self::BatchTooLarge
+            | Self::TooLarge
+            | Self::Invalid => false,
         }
     }
 
@@ -110,9 +119,12 @@ impl Trouble {
             | Self::Config
             | Self::QueueFull
             | Self::Other => true,
-            Self::TooLarge | Self::Invalid | Self::Fatal | Self::Purged | Self::Unconfirmed => {
-                false
-            }
+            Self::BatchTooLarge
+            | Self::TooLarge
+            | Self::Invalid
+            | Self::Fatal
+            | Self::Purged
+            | Self::Unconfirmed => false,
         }
     }
 }

@@ -53,6 +53,11 @@ impl Metrics {
 }
 
 impl Metrics {
+    /// Whether a spool was found damaged since the start.
+    pub fn is_damaged(&self) -> bool {
+        self.store.damaged.get() > 0
+    }
+
     /// How many records wait in the spool.
     pub fn records(&self) -> u64 {
         u64::try_from(self.records.get()).unwrap_or(0)
