@@ -299,6 +299,40 @@ fn a_slow_kafka_gets_every_record_once() {
     edge.stop();
 }
 
+/// librdkafka calls a batch delivered when a later one of its partition is acknowledged: it could
+/// not be missing. A broker that does not know the producer yet takes any sequence number.
+#[test]
+fn what_only_librdkafka_calls_delivered_is_sent_again() {
+    let (folder, cluster) = (folder(), Cluster::start(1));
+    let edge = Edge::spawn(
+        kafka(folder.path(), &cluster)
+            .env("CSPIPE_KAFKA__ACK_TIMEOUT", "30s")
+            .env("CSPIPE_KAFKA__KEY", "app")
+            .env("CSPIPE_KAFKA__KEY_SHARDS", "1"),
+    );
+    // Makes the connection. Its key leads to another partition than the one of `shop`.
+    assert_eq!(edge.post("/csp/blog", &report(0)).status, 204);
+    cluster.read(1);
+    cluster.round_trip(Duration::from_millis(300));
+    cluster.fail_produce(Error::RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION, 1);
+    let public = edge.public;
+    std::thread::scope(|scope| {
+        for number in [1, 2] {
+            scope.spawn(move || {
+                let answer = exchange(&mut connect(public), post("/csp/shop", &report(number)));
+                assert_eq!(answer.status, 204);
+            });
+            // So that they are batches of their own, both under way.
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    });
+    cluster.round_trip(Duration::ZERO);
+    assert_delivered(&cluster, 3);
+    assert_eq!(edge.numbers().of("cspipe_kafka_errors_total{class=\"unconfirmed\"}"), 1);
+    assert_conserved(&edge);
+    edge.stop();
+}
+
 #[test]
 fn leaders_move_without_a_loss() {
     let (folder, cluster) = (folder(), Cluster::start(3));

@@ -330,6 +330,9 @@ impl Courier {
     /// Counts the failure of one record that was handed to librdkafka.
     pub(super) fn count_failure(&self, trouble: Trouble) {
         self.metrics.count_error(trouble);
+        if trouble == Trouble::Unconfirmed {
+            self.heard.say_unconfirmed();
+        }
         if trouble.may_have_arrived() {
             self.metrics.maybe_duplicates.inc();
         }

@@ -52,6 +52,7 @@ struct State {
 struct Said {
     error: Option<Instant>,
     config: Option<Instant>,
+    unconfirmed: Option<Instant>,
     /// What librdkafka complained of last.
     words: String,
 }
@@ -147,6 +148,16 @@ impl Heard {
     pub(super) fn say_config(&self, what: &str) {
         if is_due(&mut self.said().config, Duration::from_mins(1)) {
             tracing::error!(what, "Kafka does not take what is sent: {what}");
+        }
+    }
+
+    /// Says that librdkafka calls records delivered that no broker has acknowledged.
+    pub(super) fn say_unconfirmed(&self) {
+        if is_due(&mut self.said().unconfirmed, Duration::from_mins(1)) {
+            tracing::warn!(
+                "librdkafka calls records delivered that no broker has acknowledged: they are sent \
+                 again, and may arrive twice"
+            );
         }
     }
 

@@ -8,14 +8,14 @@
 //! `courier` sends each record with a tag and notes the batch down in `flights`. One thread hears
 //! what became of them and deals with all it has heard at once. When the last record of a batch is
 //! acknowledged, its request is answered. When that takes longer than `ack_timeout`, or Kafka
-//! fails the record, what is not acknowledged goes to the [spool](crate::store::spool) and the
+//! fails the record, what is not acknowledged goes to the [spool] and the
 //! request is answered once that has committed. After several failures in a row `breaker` sends
 //! requests to the spool at once, so that an outage costs the patience of a few. A record that
 //! Kafka will never take, as it is too large or not valid there, becomes a specimen in the rejected
 //! stream.
 //!
-//! An acknowledgement is a broker's, with an offset: librdkafka also calls records delivered of which
-//! no broker has said so, and those are sent again.
+//! An acknowledgement is a broker's, with an offset: librdkafka also calls records delivered of
+//! which no broker has said so, and those are sent again.
 //!
 //! `drain` empties the spool into Kafka, oldest first. It also is what finds out that Kafka is
 //! back: its acknowledgement closes the breaker.
