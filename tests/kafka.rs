@@ -302,6 +302,26 @@ fn a_slow_kafka_gets_every_record_once() {
 /// librdkafka calls a batch delivered when a later one of its partition is acknowledged: it could
 /// not be missing. A broker that does not know the producer yet takes any sequence number.
 #[test]
+fn a_producer_that_cannot_go_on_is_made_anew() {
+    let (folder, cluster) = (folder(), Cluster::start(1));
+    // librdkafka calls that fatal: this producer never sends anything again.
+    cluster.fail_producer_id(Error::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, 1);
+    let edge = Edge::spawn(&mut kafka(folder.path(), &cluster));
+    for number in 0..20 {
+        assert_eq!(edge.post("/csp/shop", &report(number)).status, 204);
+    }
+    assert_delivered(&cluster, 20);
+    wait_until("an empty spool", || spooled(folder.path()) == 0);
+    assert_eq!(edge.post("/csp/shop", &report(20)).status, 204);
+    assert_delivered(&cluster, 21);
+    assert_conserved(&edge);
+    edge.signal("TERM");
+    let (code, log) = edge.ended();
+    assert_eq!(code, Some(0), "{log}");
+    assert_eq!(log.matches("the producer cannot go on and is made anew").count(), 1, "{log}");
+}
+
+#[test]
 fn what_only_librdkafka_calls_delivered_is_sent_again() {
     let (folder, cluster) = (folder(), Cluster::start(1));
     let edge = Edge::spawn(

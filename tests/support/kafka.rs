@@ -90,6 +90,11 @@ impl Cluster {
         self.mock.request_errors(RDKafkaApiKey::Produce, &vec![error; times]);
     }
 
+    /// Lets the next so many producers that ask for an id be told so.
+    pub fn fail_producer_id(&self, error: RDKafkaRespErr, times: usize) {
+        self.mock.request_errors(RDKafkaApiKey::InitProducerId, &vec![error; times]);
+    }
+
     /// Lets a topic be none that can be written to.
     pub fn topic_error(&self, topic: &str, error: RDKafkaRespErr) {
         self.mock.topic_error(topic, error).expect("a topic");
