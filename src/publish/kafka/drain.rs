@@ -42,6 +42,8 @@ pub(super) struct Drain {
     window: VecDeque<Slot>,
     window_bytes: usize,
     window_limit: usize,
+    /// How many records may be under way; more each time that the spool has forgotten some.
+    reach: usize,
     /// The last sequence number that was read.
     read: i64,
     pace: Pace,
@@ -101,6 +103,7 @@ impl Drain {
             window: VecDeque::new(),
             window_bytes: 0,
             window_limit,
+            reach: PROBE_RECORDS,
             read: 0,
             pace: Pace::new(settings, now),
             lanes: [lane; Stream::ALL.len()],
@@ -153,7 +156,7 @@ impl Drain {
     /// Reads what comes next, unless enough is under way.
     fn refill(&mut self) {
         let is_well = self.lanes.iter().any(|lane| lane.is_well);
-        let records = if is_well { WINDOW_RECORDS } else { PROBE_RECORDS };
+        let records = if is_well { self.reach } else { PROBE_RECORDS };
         if self.window.len() * 2 > records || self.window_bytes > self.window_limit / 2 {
             return;
         }
@@ -314,7 +317,7 @@ impl Drain {
             Some(_) => since >= UNREADABLE,
             None => {
                 done > 0
-                    && (done >= FORGET_RECORDS
+                    && (done >= FORGET_RECORDS.min(self.reach)
                         || done == self.window.len()
                         || since >= FORGET_EVERY)
             }
@@ -344,7 +347,12 @@ impl Drain {
             let _ = sender.send(result.is_ok());
         });
         self.forgot = Instant::now();
-        self.unforgotten = (forgotten.recv() != Ok(true)).then_some(through);
+        if forgotten.recv() == Ok(true) {
+            self.unforgotten = None;
+            self.reach = (self.reach * 2).min(WINDOW_RECORDS);
+        } else {
+            self.unforgotten = Some(through);
+        }
     }
 }
 
@@ -354,10 +362,11 @@ impl Slot {
     }
 }
 
-/// What may be under way: enough for a slow Kafka, where every acknowledgement takes a second.
+/// What may be under way: enough for a slow Kafka, where every acknowledgement takes a second. An
+/// edge that is killed again and again would send as much anew each time, so it begins with less.
 const WINDOW_RECORDS: usize = 10_000;
 const WINDOW_BYTES: usize = 16 << 20;
-/// And while nothing arrives: enough to find a record of each stream, mostly.
+/// And at first, and while nothing arrives: enough to find a record of each stream, mostly.
 const PROBE_RECORDS: usize = 200;
 const PAGE_RECORDS: u32 = 2000;
 const PAGE_BYTES: u64 = 4 << 20;
