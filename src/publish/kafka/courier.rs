@@ -1,27 +1,23 @@
-//! Sends batches, hears what became of them, and spools what Kafka has not taken.
+//! Sends batches, or spools them where Kafka is not to be asked.
 //!
-//! In: batches from any thread, and reports from librdkafka. Out: the end of each batch, told once.
-//! [`Courier::publish`] never waits; [`Courier::listen`] is the life of the one thread that hears.
+//! In: batches from any thread. Out: records on their way, each under a tag. [`Courier::publish`]
+//! never waits. What became of the records is `listener`'s.
 
-use super::Stop;
 use super::breaker::{Breaker, Change};
-use super::drain::{DRAINED, Heard as DrainHeard};
-use super::flights::{Done, Ended, Fate, Flights, Step};
+use super::drain::DRAINED;
+use super::flights::{Done, Flights};
 use super::heard::{Failure, Heard, Report};
-use super::leftover::{Answer, left_over};
 use super::metrics::Metrics;
 use super::producer::{Outgoing, Producer};
 use super::settings::{PropertyError, Settings};
-use super::trouble::{Remedy, Trouble};
+use super::trouble::Trouble;
 use crate::publish::sink::{Landed, NoRoom, NotDurable};
 use crate::report::{Batch, Stream};
 use crate::store::spool;
 use arc_swap::ArcSwap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The way into Kafka mode.
 #[derive(Debug, Clone)]
@@ -32,8 +28,8 @@ pub struct Handle(pub(super) Arc<Courier>);
 pub(super) struct Courier {
     settings: Settings,
     edge: String,
-    producer: ArcSwap<Producer>,
-    heard: Arc<Heard>,
+    pub(super) producer: ArcSwap<Producer>,
+    pub(super) heard: Arc<Heard>,
     flights: Mutex<Flights>,
     breaker: Mutex<Breaker>,
     pub(super) spool: spool::Handle,
@@ -138,43 +134,6 @@ impl Courier {
         Ok(())
     }
 
-    /// The life of the thread that hears from librdkafka, until it is told to stop.
-    pub(super) fn listen(&self, stop: &Stop, drain: &Sender<DrainHeard>) {
-        let mut retired: Vec<Arc<Producer>> = Vec::new();
-        let mut took_back = None;
-        loop {
-            let producer = self.producer.load_full();
-            producer.poll();
-            retired.retain(|old| {
-                old.poll();
-                old.outstanding() > 0
-            });
-            self.deal(drain);
-            if self.heard.take_fatal() {
-                retired.extend(self.replace());
-            }
-            let outstanding =
-                producer.outstanding() + retired.iter().map(|old| old.outstanding()).sum::<usize>();
-            let is_quiet = outstanding == 0 && self.flights().is_empty();
-            if let Some(stop_by) = self.stop_by() {
-                let now = Instant::now();
-                if is_quiet || took_back.is_some_and(|since: Instant| since + TAKE_BACK < now) {
-                    break;
-                }
-                if took_back.is_none() && (now >= stop_by || stop.is_at_once()) {
-                    took_back = Some(now);
-                    producer.purge();
-                }
-            } else if is_quiet {
-                self.heard.pause(PAUSE);
-                continue;
-            }
-            thread::sleep(SLICE);
-        }
-        self.deal(drain);
-        self.abandon();
-    }
-
     pub(super) fn stop_by(&self) -> Option<Instant> {
         *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -183,73 +142,6 @@ impl Courier {
         self.is_ending.store(true, Relaxed);
         *self.stop_by.lock().unwrap_or_else(PoisonError::into_inner) = Some(time);
         self.heard.wake();
-    }
-
-    /// Deals with everything that was heard, and with what has waited too long.
-    fn deal(&self, drain: &Sender<DrainHeard>) {
-        let reports = self.heard.take();
-        let now = Instant::now();
-        let mut ended = Vec::new();
-        {
-            let mut flights = self.flights();
-            for Report { tag, result } in reports {
-                if tag & DRAINED != 0 {
-                    // Nobody listens any more when the process ends; the record stays spooled.
-                    let _ = drain.send(DrainHeard { seq: tag & !DRAINED, result, at: now });
-                    continue;
-                }
-                let (slot, entry) = untag(tag);
-                match flights.settle(slot, entry, result, now) {
-                    Step::Nothing => {}
-                    Step::FailedLate(failure) => self.count_failure(failure.trouble),
-                    Step::Ended(end) => ended.push(end),
-                }
-            }
-            while let Some(end) = flights.expire(self.settings.ack_timeout, now) {
-                ended.push(end);
-            }
-        }
-        for end in ended {
-            self.conclude(end, now);
-        }
-    }
-
-    /// Answers a batch, or spools what Kafka has not acknowledged of it and answers then.
-    fn conclude(&self, ended: Ended, now: Instant) {
-        let Ended { batch, done, fates, took } = ended;
-        let failures = || {
-            fates.iter().filter_map(|fate| match fate {
-                Fate::Failed(failure) => Some(*failure),
-                Fate::Flying | Fate::Acknowledged => None,
-            })
-        };
-        let delivered = fates.len() as u64 - failures().count() as u64;
-        self.metrics.delivered.inc_by(delivered);
-        if failures().next().is_none() {
-            self.metrics.delivery_seconds.observe(took.as_secs_f64());
-            self.succeed(now);
-            done(Ok(Landed::default()));
-            return;
-        }
-        for failure in failures() {
-            self.count_failure(failure.trouble);
-            self.tell(failure, &batch, &fates);
-        }
-        match failures().find(|failure| failure.trouble.is_outage()) {
-            Some(outage) => self.note_failure(outage, now),
-            None => self.breaker().probe_again(now),
-        }
-        if failures().any(|failure| failure.trouble == Trouble::Fatal) {
-            self.heard.set_fatal();
-        }
-        let (left, unfit) = left_over(&batch, &fates, &self.edge);
-        let answer = Answer::new(done, &left, unfit, self.metrics.clone());
-        // When the spool's queue is full the answer is dropped, and refuses.
-        let _ = self.spool.append(left, move |result| {
-            if result.is_ok() {
-                answer.confirm();
-            }
-        });
     }
 
     fn spool_whole(&self, batch: Batch, done: Done) -> Result<(), NoRoom> {
@@ -299,7 +191,7 @@ impl Courier {
         self.note_failure(trouble.into(), Instant::now());
     }
 
-    fn note_failure(&self, failure: Failure, now: Instant) {
+    pub(super) fn note_failure(&self, failure: Failure, now: Instant) {
         let change = self.breaker().fail(now);
         self.note(change, Some(failure));
     }
@@ -338,54 +230,10 @@ impl Courier {
         }
     }
 
-    /// Says what nobody but an operator can mend.
-    fn tell(&self, failure: Failure, batch: &Batch, fates: &[Fate]) {
-        if failure.trouble != Trouble::Config && failure.trouble.remedy() != Remedy::Reject {
-            return;
-        }
-        let topic = batch
-            .entries
-            .iter()
-            .zip(fates)
-            .find(|(_, fate)| **fate == Fate::Failed(failure))
-            .map_or("", |(entry, _)| self.settings.topics.of(entry.stream));
-        self.say_config(topic, failure);
-    }
-
     pub(super) fn say_config(&self, topic: &str, failure: Failure) {
         let what = format!("topic {topic}: {failure}");
         self.heard.say_config(&what);
         self.spool.note(what);
-    }
-
-    /// Makes a new producer in the place of one that cannot go on, and returns the old one.
-    fn replace(&self) -> Option<Arc<Producer>> {
-        let old = self.producer.load_full();
-        let why = old.fatal_error()?;
-        tracing::error!(why, "the producer cannot go on and is made anew: {why}");
-        match Producer::new(&self.settings, &self.edge, Arc::clone(&self.heard)) {
-            Ok(new) => {
-                self.producer.store(Arc::new(new));
-                old.purge();
-                Some(old)
-            }
-            Err(error) => {
-                tracing::error!(%error, "no producer can be made, and will be tried again: {error}");
-                thread::sleep(REPLACE_PAUSE);
-                self.heard.set_fatal();
-                None
-            }
-        }
-    }
-
-    /// Spools what librdkafka never told of, at the very end.
-    fn abandon(&self) {
-        let now = Instant::now();
-        loop {
-            let ended = self.flights().expire(Duration::ZERO, now);
-            let Some(ended) = ended else { return };
-            self.conclude(ended, now);
-        }
     }
 
     pub(super) fn topic_of(&self, stream: Stream) -> &str {
@@ -414,19 +262,10 @@ const fn tag(slot: usize, entry: usize) -> usize {
     slot << ENTRY_BITS | entry
 }
 
-const fn untag(tag: usize) -> (usize, usize) {
+pub(super) const fn untag(tag: usize) -> (usize, usize) {
     (tag >> ENTRY_BITS, tag & ((1 << ENTRY_BITS) - 1))
 }
 
 /// A body holds fewer reports than this can count; slots are bounded by `queue_bytes`.
 const ENTRY_BITS: u32 = 24;
 const _: () = assert!(usize::BITS == 64, "tags need 64 bits");
-
-/// What is heard within this time is dealt with together.
-const SLICE: Duration = Duration::from_millis(1);
-/// How long nothing is listened to while nothing is under way.
-const PAUSE: Duration = Duration::from_millis(50);
-/// How long after a producer could not be made; records go to the spool meanwhile.
-const REPLACE_PAUSE: Duration = Duration::from_secs(1);
-/// How long what is taken back may take to come.
-const TAKE_BACK: Duration = Duration::from_secs(2);

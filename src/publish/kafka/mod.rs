@@ -5,7 +5,7 @@
 //!
 //! # The way of a batch
 //!
-//! `courier` sends each record with a tag and notes the batch down in `flights`. One thread hears
+//! `courier` sends each record with a tag and notes the batch down in `flights`. `listener` hears
 //! what became of them and deals with all it has heard at once. When the last record of a batch is
 //! acknowledged, its request is answered. When that takes longer than `ack_timeout`, or Kafka
 //! fails the record, what is not acknowledged goes to the [spool] and the
@@ -32,6 +32,7 @@ mod flights;
 mod heard;
 mod late;
 mod leftover;
+mod listener;
 mod metrics;
 mod pace;
 mod producer;
