@@ -3,8 +3,9 @@
 //! In come the folder of jars and the number of nodes; out go addresses, and the means to kill,
 //! pause, resume and restart each node. Ports are free ones and stay the same over restarts, and
 //! so does the data. Every node also listens on a second port, which tells clients to come back
-//! through a [`Proxy`].
+//! through a [`Proxy`], and on a third with TLS and passwords.
 
+use crate::keys;
 use crate::process::{Running, wait_until};
 use crate::proxy::Proxy;
 use crate::topics::{self, Topics};
@@ -27,6 +28,7 @@ pub struct Cluster<'w> {
 struct Node {
     folder: PathBuf,
     port: u16,
+    secured: u16,
     proxy: Proxy,
     running: Option<Running>,
 }
@@ -36,31 +38,41 @@ struct Ports {
     client: u16,
     controller: u16,
     proxied: u16,
+    /// With TLS, for those who know a password.
+    secured: u16,
 }
 
 impl<'w> Cluster<'w> {
     /// Prepares the data of so many nodes, which are not started yet.
     pub fn prepare(jars: &Path, size: usize, watchdog: &'w Watchdog) -> Result<Self> {
-        let ports = free_ports(size * 3)?;
-        ensure!(ports.len() == size * 3, "there are not enough free ports");
+        let ports = free_ports(size * 4)?;
+        ensure!(ports.len() == size * 4, "there are not enough free ports");
         let ports: Vec<Ports> = ports
-            .chunks_exact(3)
-            .map(|ports| Ports { client: ports[0], controller: ports[1], proxied: ports[2] })
+            .chunks_exact(4)
+            .map(|ports| Ports {
+                client: ports[0],
+                controller: ports[1],
+                proxied: ports[2],
+                secured: ports[3],
+            })
             .collect();
         let mut cluster = Self { jars: jars.to_owned(), watchdog, nodes: Vec::new() };
         let mut formatting = Vec::new();
         for (at, own) in ports.iter().enumerate() {
             let folder = watchdog.folder().join(format!("kafka-{size}-{}", at + 1));
             fs::create_dir_all(&folder)?;
+            keys::make(&folder)?;
             let proxy = Proxy::start(own.proxied)?;
             fs::write(folder.join(PROPERTIES), properties(at, &ports, proxy.port, &folder))?;
             let mut command = cluster.java(&folder);
             command.args(["kafka.tools.StorageTool", "format", CLUSTER_ID, "-c", PROPERTIES]);
+            command.args(keys::scram_user());
             if size == 1 {
                 command.arg("--standalone");
             }
             formatting.push(command.stdout(Stdio::null()).spawn().context("java cannot be run")?);
-            cluster.nodes.push(Node { folder, port: own.client, proxy, running: None });
+            let (port, secured) = (own.client, own.secured);
+            cluster.nodes.push(Node { folder, port, secured, proxy, running: None });
         }
         for mut format in formatting {
             ensure!(format.wait()?.success(), "the folder of a node cannot be formatted");
@@ -76,6 +88,16 @@ impl<'w> Cluster<'w> {
     /// The addresses that lead through the proxies.
     pub fn proxied_brokers(&self) -> String {
         addresses(self.nodes.iter().map(|node| node.proxy.port))
+    }
+
+    /// The addresses where TLS and a password are wanted.
+    pub fn secured_brokers(&self) -> String {
+        addresses(self.nodes.iter().map(|node| node.secured))
+    }
+
+    /// Who is to be trusted there; each node has a certificate of its own.
+    pub fn certificate(&self) -> PathBuf {
+        self.nodes[0].folder.join(keys::CERTIFICATE)
     }
 
     pub fn proxy(&self, node: usize) -> &Proxy {
@@ -156,9 +178,9 @@ impl<'w> Cluster<'w> {
     }
 }
 
-/// The settings of one node. There is no secret in it, and nothing but loopback.
+/// The settings of one node. There is no secret of any worth in it, and nothing but loopback.
 fn properties(at: usize, all: &[Ports], proxy: u16, folder: &Path) -> String {
-    let Ports { client, controller, proxied } = all[at];
+    let Ports { client, controller, proxied, secured } = all[at];
     let id = at + 1;
     let quorum = if all.len() == 1 {
         format!("controller.quorum.bootstrap.servers=127.0.0.1:{controller}")
@@ -175,9 +197,9 @@ fn properties(at: usize, all: &[Ports], proxy: u16, folder: &Path) -> String {
         "process.roles=broker,controller
 node.id={id}
 {quorum}
-listeners=PLAINTEXT://127.0.0.1:{client},PROXIED://127.0.0.1:{proxied},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{client},PROXIED://127.0.0.1:{proxy},CONTROLLER://127.0.0.1:{controller}
-listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{client},PROXIED://127.0.0.1:{proxied},SECURED://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{client},PROXIED://127.0.0.1:{proxy},SECURED://127.0.0.1:{secured},CONTROLLER://127.0.0.1:{controller}
+listener.security.protocol.map=CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT,PROXIED:PLAINTEXT,SECURED:SASL_SSL
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={data}
@@ -192,8 +214,9 @@ default.replication.factor={copies}
 min.insync.replicas={in_sync}
 broker.session.timeout.ms=6000
 group.initial.rebalance.delay.ms=0
-",
+{security}",
         data = data.display(),
+        security = keys::properties(folder),
     )
 }
 

@@ -11,6 +11,7 @@
 mod edge;
 mod fault;
 mod kafka;
+mod keys;
 mod ledger;
 mod load;
 mod metrics;

@@ -3,6 +3,7 @@
 mod disk;
 mod kill;
 mod outage;
+mod secured;
 mod slow;
 mod start;
 mod steady;
@@ -28,11 +29,12 @@ pub enum Scenario {
     Crammed,
     Kill,
     Outage,
+    Secured,
     Three,
 }
 
 impl Scenario {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Never,
         Self::Steady,
         Self::Damaged,
@@ -44,6 +46,7 @@ impl Scenario {
         Self::Crammed,
         Self::Kill,
         Self::Outage,
+        Self::Secured,
         Self::Three,
     ];
 
@@ -60,6 +63,7 @@ impl Scenario {
             Self::Crammed => "crammed",
             Self::Kill => "kill",
             Self::Outage => "outage",
+            Self::Secured => "secured",
             Self::Three => "three",
         }
     }
@@ -78,7 +82,8 @@ impl Scenario {
             | Self::FullDisk
             | Self::Crammed
             | Self::Kill
-            | Self::Outage => 1,
+            | Self::Outage
+            | Self::Secured => 1,
         }
     }
 
@@ -96,6 +101,7 @@ impl Scenario {
             Self::Crammed => disk::crammed,
             Self::Kill => kill::run,
             Self::Outage => outage::run,
+            Self::Secured => secured::run,
             Self::Three => three::run,
         };
         run(rig, cluster)
