@@ -1,4 +1,4 @@
-//! The command line: serve, init, check, explain, rules.
+//! The command line: serve, init, check, explain, rules, spool, health.
 
 mod cli;
 

@@ -8,7 +8,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use support::Fixture;
 use support::edge::REPORT;
-use support::process::{cspipe, folder, run, run_with_input, succeed, texts, write};
+use support::process::{Edge, cspipe, folder, run, run_with_input, succeed, texts, write};
 
 #[test]
 fn check_passes_on_the_defaults() {
@@ -26,6 +26,30 @@ fn check_passes_on_the_defaults() {
     let sum: u64 = by_reason.values().map(|count| count.as_u64().expect("a number")).sum();
     assert_eq!(told["rules"], sum);
     assert!(told["examples"].as_u64() > Some(sum) && told["hash"].is_string(), "{out}");
+}
+
+#[test]
+fn health_tells_whether_an_edge_can_store() {
+    let folder = folder();
+    let edge = Edge::start(folder.path());
+    let ask = |address: &str, flags: &[&str]| {
+        let asked = run(cspipe(folder.path()).args(["health", "--private", address]).args(flags));
+        (asked.status.code(), texts(asked))
+    };
+    let address = edge.private.to_string();
+    assert_eq!(ask(&address, &[]), (Some(0), ("ready\n".to_owned(), String::new())));
+    assert_eq!(ask(&address, &["--live"]), (Some(0), ("ok\n".to_owned(), String::new())));
+    // Whoever listens on every address is asked on loopback.
+    let everywhere = format!("0.0.0.0:{}", edge.private.port());
+    assert_eq!(ask(&everywhere, &[]).0, Some(0));
+    // The public listener has no such path.
+    let (code, (out, errors)) = ask(&edge.public.to_string(), &[]);
+    assert_eq!((code, &*out), (Some(1), ""));
+    assert!(errors.starts_with("cspipe: ") && errors.ends_with('\n'), "{errors}");
+    edge.stop();
+    let (code, (out, errors)) = ask(&address, &[]);
+    assert_eq!((code, &*out), (Some(1), ""));
+    assert!(errors.contains(&address) && errors.contains("refused"), "{errors}");
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 mod check;
 mod explain;
+mod health;
 mod init;
 mod progress;
 mod rules;
@@ -66,6 +67,11 @@ enum Command {
     /// Without a command it shows how much there is. Works beside a running edge, and changes
     /// nothing.
     Spool(spool::SpoolArgs),
+    /// Asks a running edge or indexer whether it can do its work.
+    ///
+    /// Exits with 0 when it can, with 1 when it cannot or does not answer: what a container's
+    /// health check wants to know.
+    Health(health::HealthArgs),
 }
 
 /// What every command that needs settings takes.
@@ -126,6 +132,7 @@ pub fn run() -> ExitCode {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(command) => rules::run(&command),
         Command::Spool(arguments) => spool::run(arguments),
+        Command::Health(arguments) => health::run(arguments),
     }
 }
 
