@@ -145,7 +145,7 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
 /// Where records become durable: what the settings chose.
 enum Ground {
     Store(Store),
-    Kafka { kafka: Kafka, spool: Spool },
+    Kafka { kafka: Kafka, spool: Spool, spooled: spool::Metrics },
 }
 
 impl Ground {
@@ -159,6 +159,7 @@ impl Ground {
                 .map_err(unavailable);
         };
         let metrics = spool::Metrics::register(registry).context("registering metrics")?;
+        let spooled = metrics.clone();
         let spool = Spool::open(data, &settings.spool, &settings.store, metrics);
         let spool = spool.map_err(unavailable)?;
         let kafka = Kafka::start(
@@ -170,7 +171,7 @@ impl Ground {
         )
         .map_err(|error| AppError::Wrong(error.to_string()))?;
         tracing::info!(brokers, "records go to Kafka at {brokers}");
-        Ok(Self::Kafka { kafka, spool })
+        Ok(Self::Kafka { kafka, spool, spooled })
     }
 
     fn sink(&self) -> Sink {
@@ -215,9 +216,17 @@ impl Ground {
         match self {
             // Commits what is queued, which by now is nothing that anybody waits for.
             Self::Store(store) => store.close(),
-            Self::Kafka { kafka, spool } => {
+            Self::Kafka { kafka, spool, spooled } => {
                 kafka.stop(KAFKA_PATIENCE.min(LIMIT.saturating_sub(told.elapsed())));
                 spool.close();
+                let records = spooled.records();
+                if records > 0 {
+                    tracing::warn!(
+                        records,
+                        "{records} records wait in the spool: for the next start on this data \
+                         directory, or for `cspipe spool drain`"
+                    );
+                }
             }
         }
     }

@@ -458,10 +458,13 @@ fn sigterm_without_kafka_leaves_everything_in_the_spool() {
         (output.status.code(), texts(output).0)
     };
     assert_eq!(drain().0, Some(3), "the edge has the spool");
-    edge.stop();
+    edge.signal("TERM");
+    let (code, log) = edge.ended();
+    assert_eq!(code, Some(0), "{log}");
     // The first one may have waited too long for its connection, and be in both.
     let left = spooled(folder.path());
     assert!((10..=11).contains(&left), "{left}");
+    assert!(log.contains(&format!("{left} records wait in the spool")), "{log}");
     let told = format!("{left} records left: Kafka takes none; `cspipe spool` shows why\n");
     assert_eq!(drain(), (Some(1), told));
 
