@@ -106,7 +106,7 @@ class Proxy(Process):
             self.launch(command, log)
         wait_for(kind, lambda: listens(self.port))
         if kind == "haproxy":
-            wait_for("edges to be up", lambda: self.post(b"{}")[0] != 503)
+            wait_for("edges to be up", lambda: self.post(b"", method="OPTIONS")[0] != 503)
 
     def nginx(self, certificate, backends):
         servers = "".join(f"server 127.0.0.1:{public} max_fails=1 fail_timeout=2s;\n"
