@@ -149,22 +149,28 @@ def program(bench, name, folder, objects):
             room = size(next(v["emptyDir"]["sizeLimit"] for v in template["spec"]["volumes"] if "emptyDir" in v))
             bench.hold(room >= 2 * spool, f"the emptyDir ({room} GiB) holds the spool ({spool} GiB) twice")
         if container["args"] == ["serve"]:
-            probed(bench, pod, container, variables)
+            probed(bench, pod, container, variables, {"CSPIPE_LISTEN": "public", "CSPIPE_PRIVATE": "private"})
+        elif container["args"] == ["index"]:
+            # Its address is in the file; Elasticsearch is asked at an address that is nobody's.
+            told = tomllib.loads((folder / "cspipe.toml").read_text())["index"]["private"]
+            probed(bench, pod, container, {**variables, "CSPIPE_INDEX_PRIVATE": told, "CSPIPE_ELASTICSEARCH": "http://127.0.0.1:1"}, {"CSPIPE_INDEX_PRIVATE": "private"})
 
 
-def probed(bench, pod, container, variables):
+def probed(bench, pod, container, variables, listeners):
     ports = {port["name"]: port["containerPort"] for port in container["ports"]}
-    for variable, port in (("CSPIPE_LISTEN", "public"), ("CSPIPE_PRIVATE", "private")):
+    real = {port: free_port() for port in listeners.values()}
+    for variable, port in listeners.items():
         bench.hold(variables[variable] == f"0.0.0.0:{ports[port]}", f"{pod}: {variable} is the port {port!r}")
-    real = {"public": free_port(), "private": free_port()}
-    variables = {**variables, "CSPIPE_LISTEN": f"127.0.0.1:{real['public']}", "CSPIPE_PRIVATE": f"127.0.0.1:{real['private']}"}
+    variables = {**variables, **{variable: f"127.0.0.1:{real[port]}" for variable, port in listeners.items()}}
     child = subprocess.Popen([bench.binary, *container["args"]], cwd=bench.folder, env=environment(variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_for_answer(real["private"], "/healthz")
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             target = container[probe]["httpGet"]
             status, text = get(real[target["port"]], target["path"])
-            bench.hold(status == 200, f"{pod}: {probe} {target['path']} on {target['port']}: {status} {text.strip()!r}")
+            # An indexer that reaches nothing is not ready, and says so.
+            right = status == 200 or (probe == "readinessProbe" and container["args"] == ["index"] and status == 503)
+            bench.hold(right, f"{pod}: {probe} {target['path']} on {target['port']}: {status} {text.strip()!r}")
         bench.hold(get(real["private"], "/no-such-probe")[0] == 404, f"{pod}: another path is 404")
     finally:
         child.terminate()

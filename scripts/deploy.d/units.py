@@ -1,6 +1,6 @@
 """systemd's units: what systemd-analyze says of them, and whether cspipe lives with what they forbid."""
 import os, re, signal, subprocess, sys, time
-from bench import ROOT, environment, free_port, wait_for_answer
+from bench import ROOT, environment, free_port, get, wait_for_answer
 from confine import allowed
 
 SYSTEMD = ROOT / "deploy/systemd"
@@ -31,6 +31,7 @@ def check(bench):
         traced(bench, unit, mode, arguments)
         confined(bench, unit, mode, arguments)
     controls(bench, unit)
+    indexer(bench, SYSTEMD / "cspipe-index.service")
 
 
 def analyzed(bench, name):
@@ -69,13 +70,12 @@ def lived(bench, command):
     """Starts, takes load, reads its rules anew and stops; gives the exit code and how many got 204."""
     public, private = free_port(), free_port()
     log = open(bench.folder / "log", "w+")
-    # A session of its own: signals go to cspipe alone, through the tracer.
     child = subprocess.Popen([*command, "--listen", f"127.0.0.1:{public}", "--private", f"127.0.0.1:{private}"],
                              stdout=log, stderr=log, env=environment({}))
     try:
         wait_for_answer(private, "/readyz")
         load = subprocess.run([ROOT / "scripts/load", f"127.0.0.1:{public}", "400", "8"], capture_output=True, text=True)
-        edge = child.pid if command[0] != "strace" else int(open(f"/proc/{child.pid}/task/{child.pid}/children").read())
+        edge = started_by(child) if command[0] == "strace" else child.pid
         os.kill(edge, signal.SIGHUP)
         time.sleep(1)
         os.kill(edge, signal.SIGTERM)
@@ -95,8 +95,7 @@ def traced(bench, unit, mode, arguments):
     # The folder is nobody's, and nobody may write into it.
     os.chown(command[-1 - len(arguments)].parent, 65534, 65534)
     code, answered, whole = lived(bench, command)
-    used = {line.split()[-1] for line in counts.read_text().splitlines()[2:] if line.split() and not line.startswith("-")} - {"total"}
-    bench.hold(code == 0 and answered == 400 and whole, f"{mode}: 400 reports, {answered} answered 204, SIGHUP, SIGTERM, exit {code}, traced")
+    used = names_in(counts)
     left = used - allowed(unit)
     bench.hold(len(used) > 30 and not left, f"{mode}: {len(used)} different system calls, beyond the filter: {sorted(left) or 'none'}")
 
@@ -106,6 +105,42 @@ def confined(bench, unit, mode, arguments):
     command = [sys.executable, CONFINE, unit, state, bench.binary, "serve", "--data", ".", *arguments]
     code, answered, whole = lived(bench, command)
     bench.hold(code == 0 and answered == 400 and whole, f"{mode}: the same with all of it in force: {answered} answered 204, exit {code}")
+
+
+def indexer(bench, unit):
+    """The same for the indexer, with nobody at the other ends: start, health, SIGTERM."""
+    if not bench.has_index:
+        bench.skip("cspipe-index.service: this build has no `cspipe index`")
+        return
+    counts, state = bench.state() / "counts", bench.state()
+    for how, before in (("traced", ["strace", "-f", "-qq", "-c", "-o", counts, "-u", "nobody"]),
+                        ("with all of it in force", [sys.executable, CONFINE, unit, state])):
+        private = free_port()
+        child = subprocess.Popen([*before, bench.binary, "index", "--kafka", NO_BROKERS, "--elasticsearch", "http://127.0.0.1:1", "--private", f"127.0.0.1:{private}"],
+                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment({}))
+        try:
+            wait_for_answer(private, "/healthz")
+            status = get(private, "/healthz")[0]
+            os.kill(started_by(child) if how == "traced" else child.pid, signal.SIGTERM)
+            code = child.wait(timeout=60)
+        finally:
+            if child.poll() is None:
+                child.kill()
+        bench.hold(status == 200 and code == 0, f"indexer, {how}: /healthz {status}, SIGTERM, exit {code}")
+    used = names_in(counts)
+    left = used - allowed(unit)
+    bench.hold(len(used) > 20 and not left, f"indexer: {len(used)} different system calls, beyond the filter: {sorted(left) or 'none'}")
+
+
+def started_by(tracer):
+    """The process that strace runs."""
+    return int(open(f"/proc/{tracer.pid}/task/{tracer.pid}/children").read())
+
+
+def names_in(counts):
+    """The system calls of a table of strace -c."""
+    lines = [line.split() for line in counts.read_text().splitlines()[2:]]
+    return {words[-1] for words in lines if words and not words[0].startswith("-")} - {"total"}
 
 
 def controls(bench, unit):
