@@ -1,6 +1,7 @@
 """Runs all checks of scripts/deploy-check; what there is to check is in units.py and manifests.py."""
 import pathlib, sys, tempfile
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 import manifests, units
 from bench import Bench
