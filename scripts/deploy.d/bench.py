@@ -1,4 +1,5 @@
 """The binary under check, a folder for what it writes, and how something is told."""
+
 import os, pathlib, shutil, socket, subprocess, time, urllib.error, urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
@@ -31,8 +32,13 @@ class Bench:
 
     def run(self, arguments, variables):
         """Runs cspipe in an empty folder with these variables of its own and no others."""
-        return subprocess.run([self.binary, *arguments], cwd=self.folder, env=environment(variables),
-                              capture_output=True, text=True)
+        return subprocess.run(
+            [self.binary, *arguments],
+            cwd=self.folder,
+            env=environment(variables),
+            capture_output=True,
+            text=True,
+        )
 
     def is_right(self, variables, what):
         """Whether cspipe takes the settings that these variables and their file make."""

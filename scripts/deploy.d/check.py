@@ -1,4 +1,5 @@
 """Runs all checks of scripts/deploy-check; what there is to check is in units.py and manifests.py."""
+
 import pathlib, sys, tempfile
 
 sys.dont_write_bytecode = True

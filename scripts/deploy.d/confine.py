@@ -7,7 +7,8 @@ RestrictAddressFamilies, MemoryDenyWriteExecute, NoNewPrivileges, an empty Capab
 UMask, LimitNOFILE, another user than root, and ProtectSystem=strict: all but STATE is read-only.
 Not in force: namespaces for users, devices, processes and IPC, and the limits of the control group.
 """
-import ctypes, ctypes.util, errno, os, pathlib, platform, resource, subprocess, sys
+
+import ctypes, ctypes.util, errno, os, pathlib, resource, subprocess, sys
 
 NOBODY = 65534
 PR_SET_NO_NEW_PRIVS, PR_CAPBSET_DROP, PR_SET_MDWE = 38, 24, 65
@@ -19,8 +20,12 @@ LAST_FAMILY = 45
 
 
 class Comparison(ctypes.Structure):
-    _fields_ = [("argument", ctypes.c_uint), ("operator", ctypes.c_int),
-                ("one", ctypes.c_uint64), ("two", ctypes.c_uint64)]
+    _fields_ = [
+        ("argument", ctypes.c_uint),
+        ("operator", ctypes.c_int),
+        ("one", ctypes.c_uint64),
+        ("two", ctypes.c_uint64),
+    ]
 
 
 def directives(unit):
@@ -37,8 +42,9 @@ def members(name):
     """The system calls of a set, its sets within included."""
     if not name.startswith("@"):
         return {name}
-    lines = subprocess.run(["systemd-analyze", "--no-pager", "syscall-filter", name],
-                           check=True, capture_output=True, text=True).stdout.splitlines()
+    lines = subprocess.run(
+        ["systemd-analyze", "--no-pager", "syscall-filter", name], check=True, capture_output=True, text=True
+    ).stdout.splitlines()
     names = [line.strip() for line in lines[1:] if line.strip() and not line.strip().startswith("#")]
     return set().union(*map(members, names))
 
@@ -69,9 +75,16 @@ def install(unit):
     socket_call = library.seccomp_syscall_resolve_name(b"socket")
     forbids = ctypes.c_void_p(library.seccomp_init(ctypes.c_uint32(ALLOW)))
     for family in set(range(LAST_FAMILY + 1)) - numbers:
-        check(library.seccomp_rule_add_array(
-            forbids, ctypes.c_uint32(ERRNO | errno.EAFNOSUPPORT), socket_call, 1,
-            ctypes.byref(Comparison(0, EQUAL, family, 0))), "address families")
+        check(
+            library.seccomp_rule_add_array(
+                forbids,
+                ctypes.c_uint32(ERRNO | errno.EAFNOSUPPORT),
+                socket_call,
+                1,
+                ctypes.byref(Comparison(0, EQUAL, family, 0)),
+            ),
+            "address families",
+        )
     check(library.seccomp_load(forbids), "loading the filter of address families")
 
     refusal = getattr(errno, found["SystemCallErrorNumber"][0])
@@ -79,8 +92,7 @@ def install(unit):
     for name in allowed(unit):
         number = library.seccomp_syscall_resolve_name(name.encode())
         if number >= 0:  # Others belong to other machines.
-            check(library.seccomp_rule_add_array(
-                allows, ctypes.c_uint32(ALLOW), number, 0, None), name)
+            check(library.seccomp_rule_add_array(allows, ctypes.c_uint32(ALLOW), number, 0, None), name)
     check(library.seccomp_load(allows), "loading the filter of system calls")
 
 
@@ -91,8 +103,21 @@ def main():
         # In a mount namespace of its own, where all but STATE is read-only.
         os.environ["CSPIPE_CONFINED"] = "1"
         script = 'mount --bind "$0" "$0" && mount -o remount,bind,ro / && exec "$@"'
-        os.execvp("unshare", ["unshare", "--mount", "--propagation", "private", "sh", "-c", script,
-                              state, sys.executable, *sys.argv])
+        os.execvp(
+            "unshare",
+            [
+                "unshare",
+                "--mount",
+                "--propagation",
+                "private",
+                "sh",
+                "-c",
+                script,
+                state,
+                sys.executable,
+                *sys.argv,
+            ],
+        )
     del os.environ["CSPIPE_CONFINED"]
     kernel = ctypes.CDLL(None, use_errno=True)
     os.chdir(state)

@@ -1,4 +1,5 @@
 """Kubernetes' manifests: schemas, references among them, and that they fit the program."""
+
 import copy, os, pathlib, shutil, subprocess, tomllib
 import kubernetes_validate, yaml
 from bench import ROOT, environment, free_port, get, wait_for_answer
@@ -19,8 +20,13 @@ def check(bench):
         kustomization = yaml.safe_load((folder / "kustomization.yaml").read_text())
         listed = {folder / path for path in kustomization["resources"]}
         others = {path for path in folder.glob("*.yaml")} - listed - {folder / "kustomization.yaml"}
-        bench.hold(all(path.is_file() for path in listed), f"all {len(listed)} resources are there; beside them {sorted(p.name for p in others) or 'none'}")
-        objects = [thing for path in sorted(listed | others) for thing in yaml.safe_load_all(path.read_text())]
+        bench.hold(
+            all(path.is_file() for path in listed),
+            f"all {len(listed)} resources are there; beside them {sorted(p.name for p in others) or 'none'}",
+        )
+        objects = [
+            thing for path in sorted(listed | others) for thing in yaml.safe_load_all(path.read_text())
+        ]
         against_schemas(bench, objects)
         references(bench, objects, kustomization)
         hardened(bench, objects)
@@ -46,11 +52,18 @@ def against_schemas(bench, objects):
         wrong.append("an unknown key passes")
     except kubernetes_validate.ValidationError:
         pass
-    bench.hold(not wrong, f"{len(objects)} objects, strictly, against Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}: {wrong[:3] or 'right'}")
+    bench.hold(
+        not wrong,
+        f"{len(objects)} objects, strictly, against Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}: {wrong[:3] or 'right'}",
+    )
 
 
 def pods(objects):
-    return {thing["metadata"].get("name", "job"): thing["spec"]["template"] for thing in objects if thing["kind"] in WORKLOADS}
+    return {
+        thing["metadata"].get("name", "job"): thing["spec"]["template"]
+        for thing in objects
+        if thing["kind"] in WORKLOADS
+    }
 
 
 def matches(selector, template):
@@ -66,13 +79,22 @@ def references(bench, objects, kustomization):
     for thing in objects:
         kind, spec = thing["kind"], thing.get("spec", {})
         if kind in ("Deployment", "StatefulSet"):
-            selectors = [spec["selector"]["matchLabels"]] + [s["labelSelector"]["matchLabels"] for s in spec["template"]["spec"]["topologySpreadConstraints"]]
+            selectors = [spec["selector"]["matchLabels"]] + [
+                s["labelSelector"]["matchLabels"]
+                for s in spec["template"]["spec"]["topologySpreadConstraints"]
+            ]
             template = spec["template"]
             grace = template["spec"]["terminationGracePeriodSeconds"]
-            pause = int(template["spec"]["containers"][0].get("lifecycle", {}).get("preStop", {"exec": {"command": ["sleep", "0"]}})["exec"]["command"][1])
+            pause = int(
+                template["spec"]["containers"][0]
+                .get("lifecycle", {})
+                .get("preStop", {"exec": {"command": ["sleep", "0"]}})["exec"]["command"][1]
+            )
             if grace < pause + 25:
                 wrong.append(f"{kind}: {grace} s are too short for {pause} s and 25 s")
-            if kind == "StatefulSet" and spec["serviceName"] not in [o["metadata"].get("name") for o in objects if o["kind"] == "Service"]:
+            if kind == "StatefulSet" and spec["serviceName"] not in [
+                o["metadata"].get("name") for o in objects if o["kind"] == "Service"
+            ]:
                 wrong.append("serviceName")
         elif kind == "Service":
             selectors = [spec["selector"]]
@@ -86,23 +108,47 @@ def references(bench, objects, kustomization):
                 wrong.append(f"NetworkPolicy lets in {opened}, pods have {ports}")
         elif kind == "HorizontalPodAutoscaler":
             target = spec["scaleTargetRef"]
-            same = [o for o in objects if o["kind"] == target["kind"] and o["metadata"]["name"] == target["name"] and o["apiVersion"] == target["apiVersion"]]
+            same = [
+                o
+                for o in objects
+                if o["kind"] == target["kind"]
+                and o["metadata"]["name"] == target["name"]
+                and o["apiVersion"] == target["apiVersion"]
+            ]
             selectors = []
             if not same or "replicas" in same[0]["spec"]:
                 wrong.append("HorizontalPodAutoscaler: no such target, or it sets replicas itself")
         else:
             selectors = []
-        wrong += [f"{kind}: {selector} selects nothing" for selector in selectors if not any(matches(selector, t) for t in templates.values())]
+        wrong += [
+            f"{kind}: {selector} selects nothing"
+            for selector in selectors
+            if not any(matches(selector, t) for t in templates.values())
+        ]
     made = {generator["name"] for generator in kustomization["configMapGenerator"]}
     for template in templates.values():
         volumes = {volume["name"]: volume for volume in template["spec"]["volumes"]}
-        claims = {claim["metadata"]["name"] for o in objects for claim in o.get("spec", {}).get("volumeClaimTemplates", [])}
-        wrong += [f"ConfigMap {v['configMap']['name']}" for v in volumes.values() if "configMap" in v and v["configMap"]["name"] not in made]
-        wrong += [f"mount {m['name']}" for m in template["spec"]["containers"][0]["volumeMounts"] if m["name"] not in volumes.keys() | claims]
+        claims = {
+            claim["metadata"]["name"]
+            for o in objects
+            for claim in o.get("spec", {}).get("volumeClaimTemplates", [])
+        }
+        wrong += [
+            f"ConfigMap {v['configMap']['name']}"
+            for v in volumes.values()
+            if "configMap" in v and v["configMap"]["name"] not in made
+        ]
+        wrong += [
+            f"mount {m['name']}"
+            for m in template["spec"]["containers"][0]["volumeMounts"]
+            if m["name"] not in volumes.keys() | claims
+        ]
     images = {image["name"]: image["newTag"] for image in kustomization["images"]}
     if images.get("cspipe") in (None, "latest"):
         wrong.append("image without a tag")
-    bench.hold(not wrong, f"selectors, ports, targets, ConfigMaps, mounts, grace, image tag: {wrong or 'fit'}")
+    bench.hold(
+        not wrong, f"selectors, ports, targets, ConfigMaps, mounts, grace, image tag: {wrong or 'fit'}"
+    )
 
 
 def hardened(bench, objects):
@@ -111,19 +157,27 @@ def hardened(bench, objects):
         spec = template["spec"]
         pod, container = spec["securityContext"], spec["containers"][0]
         own = container["securityContext"]
-        wrong += [f"{name}: {what}" for what, true in {
-            "user": pod["runAsNonRoot"] and pod["runAsUser"] == 10001,
-            "seccomp": pod["seccompProfile"]["type"] == "RuntimeDefault",
-            "root file system": own["readOnlyRootFilesystem"],
-            "privileges": own["allowPrivilegeEscalation"] is False and own["capabilities"] == {"drop": ["ALL"]},
-            "token": spec["automountServiceAccountToken"] is False,
-            "service links": spec["enableServiceLinks"] is False,
-            "memory": "memory" in container["resources"]["limits"] and "memory" in container["resources"]["requests"],
-        }.items() if not true]
+        wrong += [
+            f"{name}: {what}"
+            for what, true in {
+                "user": pod["runAsNonRoot"] and pod["runAsUser"] == 10001,
+                "seccomp": pod["seccompProfile"]["type"] == "RuntimeDefault",
+                "root file system": own["readOnlyRootFilesystem"],
+                "privileges": own["allowPrivilegeEscalation"] is False
+                and own["capabilities"] == {"drop": ["ALL"]},
+                "token": spec["automountServiceAccountToken"] is False,
+                "service links": spec["enableServiceLinks"] is False,
+                "memory": "memory" in container["resources"]["limits"]
+                and "memory" in container["resources"]["requests"],
+            }.items()
+            if not true
+        ]
     dockerfile = (ROOT / "Dockerfile").read_text()
     if "--uid 10001" not in dockerfile:
         wrong.append("the image's user is another")
-    bench.hold(not wrong, f"user, seccomp, read-only root, no capabilities, no token, limits: {wrong or 'all set'}")
+    bench.hold(
+        not wrong, f"user, seccomp, read-only root, no capabilities, no token, limits: {wrong or 'all set'}"
+    )
 
 
 def program(bench, name, folder, objects):
@@ -136,24 +190,40 @@ def program(bench, name, folder, objects):
         variables = {}
         for variable in container["env"]:
             source = variable.get("valueFrom", {})
-            variables[variable["name"]] = variable.get("value") or ("pod-0" if "fieldRef" in source else "secret")
+            variables[variable["name"]] = variable.get("value") or (
+                "pod-0" if "fieldRef" in source else "secret"
+            )
         mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
         paths = [value for value in variables.values() if value.startswith("/")]
-        bench.hold(bool(paths) and all(any(path.startswith(f"{m}/") for m in mounts) for path in paths), f"{pod}: {paths} are below what is mounted")
-        settings = {"/etc/cspipe/cspipe.toml": str(folder / "cspipe.toml"), "/var/lib/cspipe/data": str(bench.state() / "data")}
+        bench.hold(
+            bool(paths) and all(any(path.startswith(f"{m}/") for m in mounts) for path in paths),
+            f"{pod}: {paths} are below what is mounted",
+        )
+        settings = {
+            "/etc/cspipe/cspipe.toml": str(folder / "cspipe.toml"),
+            "/var/lib/cspipe/data": str(bench.state() / "data"),
+        }
         variables = {n: settings.get(v, v) for n, v in variables.items()}
         bench.is_right(variables, f"{pod}: settings")
         if name == "edge-kafka":
             size = lambda text: float(text.removesuffix("B").removesuffix("Gi"))
             spool = size(tomllib.loads((folder / "cspipe.toml").read_text())["spool"]["max_bytes"])
-            room = size(next(v["emptyDir"]["sizeLimit"] for v in template["spec"]["volumes"] if "emptyDir" in v))
+            room = size(
+                next(v["emptyDir"]["sizeLimit"] for v in template["spec"]["volumes"] if "emptyDir" in v)
+            )
             bench.hold(room >= 2 * spool, f"the emptyDir ({room} GiB) holds the spool ({spool} GiB) twice")
         if container["args"] == ["serve"]:
             probed(bench, pod, container, variables, {"CSPIPE_LISTEN": "public", "CSPIPE_PRIVATE": "private"})
         elif container["args"] == ["index"]:
             # Its address is in the file; Elasticsearch is asked at an address that is nobody's.
             told = tomllib.loads((folder / "cspipe.toml").read_text())["index"]["private"]
-            probed(bench, pod, container, {**variables, "CSPIPE_INDEX_PRIVATE": told, "CSPIPE_ELASTICSEARCH": "http://127.0.0.1:1"}, {"CSPIPE_INDEX_PRIVATE": "private"})
+            probed(
+                bench,
+                pod,
+                container,
+                {**variables, "CSPIPE_INDEX_PRIVATE": told, "CSPIPE_ELASTICSEARCH": "http://127.0.0.1:1"},
+                {"CSPIPE_INDEX_PRIVATE": "private"},
+            )
 
 
 def probed(bench, pod, container, variables, listeners):
@@ -162,15 +232,25 @@ def probed(bench, pod, container, variables, listeners):
     for variable, port in listeners.items():
         bench.hold(variables[variable] == f"0.0.0.0:{ports[port]}", f"{pod}: {variable} is the port {port!r}")
     variables = {**variables, **{variable: f"127.0.0.1:{real[port]}" for variable, port in listeners.items()}}
-    child = subprocess.Popen([bench.binary, *container["args"]], cwd=bench.folder, env=environment(variables), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [bench.binary, *container["args"]],
+        cwd=bench.folder,
+        env=environment(variables),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         wait_for_answer(real["private"], "/healthz")
         for probe in ("startupProbe", "livenessProbe", "readinessProbe"):
             target = container[probe]["httpGet"]
             status, text = get(real[target["port"]], target["path"])
             # An indexer that reaches nothing is not ready, and says so.
-            right = status == 200 or (probe == "readinessProbe" and container["args"] == ["index"] and status == 503)
-            bench.hold(right, f"{pod}: {probe} {target['path']} on {target['port']}: {status} {text.strip()!r}")
+            right = status == 200 or (
+                probe == "readinessProbe" and container["args"] == ["index"] and status == 503
+            )
+            bench.hold(
+                right, f"{pod}: {probe} {target['path']} on {target['port']}: {status} {text.strip()!r}"
+            )
         bench.hold(get(real["private"], "/no-such-probe")[0] == 404, f"{pod}: another path is 404")
     finally:
         child.terminate()
@@ -184,16 +264,26 @@ def monitors(bench):
         template = pods([yaml.safe_load((KUBERNETES / directory / "deployment.yaml").read_text())])
         template = next(iter(template.values()))
         ports = [port["name"] for port in template["spec"]["containers"][0]["ports"]]
-        fits = matches(monitor["spec"]["selector"]["matchLabels"], template) and all(e["port"] in ports for e in monitor["spec"]["podMetricsEndpoints"])
-        bench.hold(fits, f"PodMonitor {monitor['metadata']['name']} selects the pods of {directory} and a port of theirs (no schema: it is the operator's)")
+        fits = matches(monitor["spec"]["selector"]["matchLabels"], template) and all(
+            e["port"] in ports for e in monitor["spec"]["podMetricsEndpoints"]
+        )
+        bench.hold(
+            fits,
+            f"PodMonitor {monitor['metadata']['name']} selects the pods of {directory} and a port of theirs (no schema: it is the operator's)",
+        )
 
 
 def own_filters(bench):
     print("kubernetes: own-filters")
     component = yaml.safe_load((KUBERNETES / "own-filters/kustomization.yaml").read_text())
     files = component["configMapGenerator"][0]["files"]
-    shipped = {f"filters/{path.name}" for path in (ROOT / "filters").iterdir() if path.suffix in (".toml", ".txt")}
-    bench.hold(set(files) == shipped | {"filters/site.toml"}, f"{len(files)} files: all that are shipped, and site.toml")
+    shipped = {
+        f"filters/{path.name}" for path in (ROOT / "filters").iterdir() if path.suffix in (".toml", ".txt")
+    }
+    bench.hold(
+        set(files) == shipped | {"filters/site.toml"},
+        f"{len(files)} files: all that are shipped, and site.toml",
+    )
     size = sum((ROOT / path).stat().st_size for path in shipped)
     bench.hold(size < CONFIG_MAP * 3 // 4, f"{size} bytes, of 1 MiB that a ConfigMap holds")
     # As the kubelet lays a ConfigMap out: links to links.
@@ -204,7 +294,9 @@ def own_filters(bench):
         name = pathlib.Path(path).name
         shutil.copy(ROOT / path, mounted / "..data" / name)
         (mounted / name).symlink_to(f"..data/{name}")
-    (mounted / "..data/site.toml").write_text("format = 1\n[[override]]\nid = \"local-page\"\nenabled = false\n")
+    (mounted / "..data/site.toml").write_text(
+        'format = 1\n[[override]]\nid = "local-page"\nenabled = false\n'
+    )
     (mounted / "site.toml").symlink_to("..data/site.toml")
     bench.is_right({"CSPIPE_FILTERS": str(mounted)}, "rules as a ConfigMap lays them out")
 
@@ -228,10 +320,22 @@ def rendered(bench):
             done = subprocess.run([kustomize, "build", tree / name], capture_output=True, text=True)
             objects = list(yaml.safe_load_all(done.stdout)) if done.returncode == 0 else []
             maps = {o["metadata"]["name"] for o in objects if o["kind"] == "ConfigMap"}
-            used = {v["configMap"]["name"] for t in pods(objects).values() for v in t["spec"]["volumes"] if "configMap" in v}
-            right = bool(maps) and maps == used and len(maps) == 1 + with_filters and all(
-                o["kind"] == "Namespace" or o["metadata"]["namespace"] == "cspipe" for o in objects)
+            used = {
+                v["configMap"]["name"]
+                for t in pods(objects).values()
+                for v in t["spec"]["volumes"]
+                if "configMap" in v
+            }
+            right = (
+                bool(maps)
+                and maps == used
+                and len(maps) == 1 + with_filters
+                and all(o["kind"] == "Namespace" or o["metadata"]["namespace"] == "cspipe" for o in objects)
+            )
             images = {c["image"] for t in pods(objects).values() for c in t["spec"]["containers"]}
-            bench.hold(right, f"{name}{' with own-filters' if with_filters else ''}: {len(objects)} objects, {sorted(used)}, {sorted(images)} {done.stderr.strip()[:200]}")
+            bench.hold(
+                right,
+                f"{name}{' with own-filters' if with_filters else ''}: {len(objects)} objects, {sorted(used)}, {sorted(images)} {done.stderr.strip()[:200]}",
+            )
             if objects:
                 against_schemas(bench, objects)

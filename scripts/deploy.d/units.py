@@ -1,4 +1,5 @@
 """systemd's units: what systemd-analyze says of them, and whether cspipe lives with what they forbid."""
+
 import os, re, signal, subprocess, sys, time
 from bench import ROOT, environment, free_port, get, wait_for_answer
 from confine import allowed
@@ -41,10 +42,13 @@ def analyzed(bench, name):
     verified = subprocess.run(["systemd-analyze", "verify", "--man=no", copy], capture_output=True, text=True)
     said = [line for line in verified.stderr.splitlines() if name in line]
     bench.hold(verified.returncode == 0 and not said, f"{name}: verify {said or 'has nothing to say'}")
-    table = subprocess.run(["systemd-analyze", "security", "--offline=true", "--no-pager", copy],
-                           capture_output=True, text=True).stdout
+    table = subprocess.run(
+        ["systemd-analyze", "security", "--offline=true", "--no-pager", copy], capture_output=True, text=True
+    ).stdout
     exposure = float(re.search(r"Overall exposure level for .*: ([\d.]+)", table)[1])
-    bench.hold(exposure <= MOST_EXPOSED, f"{name}: exposure {exposure} (0 best, 10 worst; at most {MOST_EXPOSED})")
+    bench.hold(
+        exposure <= MOST_EXPOSED, f"{name}: exposure {exposure} (0 best, 10 worst; at most {MOST_EXPOSED})"
+    )
 
 
 def variables(name, uncommented):
@@ -70,11 +74,17 @@ def lived(bench, command):
     """Starts, takes load, reads its rules anew and stops; gives the exit code and how many got 204."""
     public, private = free_port(), free_port()
     log = open(bench.folder / "log", "w+")
-    child = subprocess.Popen([*command, "--listen", f"127.0.0.1:{public}", "--private", f"127.0.0.1:{private}"],
-                             stdout=log, stderr=log, env=environment({}))
+    child = subprocess.Popen(
+        [*command, "--listen", f"127.0.0.1:{public}", "--private", f"127.0.0.1:{private}"],
+        stdout=log,
+        stderr=log,
+        env=environment({}),
+    )
     try:
         wait_for_answer(private, "/readyz")
-        load = subprocess.run([ROOT / "scripts/load", f"127.0.0.1:{public}", "400", "8"], capture_output=True, text=True)
+        load = subprocess.run(
+            [ROOT / "scripts/load", f"127.0.0.1:{public}", "400", "8"], capture_output=True, text=True
+        )
         edge = started_by(child) if command[0] == "strace" else child.pid
         os.kill(edge, signal.SIGHUP)
         time.sleep(1)
@@ -90,26 +100,50 @@ def lived(bench, command):
             child.kill()
     log.seek(0)
     text = log.read()
-    return code, int(re.search(r"(\d+) × 204", load.stdout)[1]), "rules read again" in text and "stopped" in text
+    return (
+        code,
+        int(re.search(r"(\d+) × 204", load.stdout)[1]),
+        "rules read again" in text and "stopped" in text,
+    )
 
 
 def traced(bench, unit, mode, arguments):
     """What cspipe asks of the kernel is in the unit's filter; as another user than root, as it would."""
     counts = bench.state() / "counts"
-    command = ["strace", "-f", "-qq", "-c", "-o", counts, "-u", "nobody", bench.binary, "serve", "--data", bench.state() / "data", *arguments]
+    command = [
+        "strace",
+        "-f",
+        "-qq",
+        "-c",
+        "-o",
+        counts,
+        "-u",
+        "nobody",
+        bench.binary,
+        "serve",
+        "--data",
+        bench.state() / "data",
+        *arguments,
+    ]
     # The folder is nobody's, and nobody may write into it.
     os.chown(command[-1 - len(arguments)].parent, 65534, 65534)
     code, answered, whole = lived(bench, command)
     used = names_in(counts)
     left = used - allowed(unit)
-    bench.hold(len(used) > 30 and not left, f"{mode}: {len(used)} different system calls, beyond the filter: {sorted(left) or 'none'}")
+    bench.hold(
+        len(used) > 30 and not left,
+        f"{mode}: {len(used)} different system calls, beyond the filter: {sorted(left) or 'none'}",
+    )
 
 
 def confined(bench, unit, mode, arguments):
     state = bench.state()
     command = [sys.executable, CONFINE, unit, state, bench.binary, "serve", "--data", ".", *arguments]
     code, answered, whole = lived(bench, command)
-    bench.hold(code == 0 and answered == 400 and whole, f"{mode}: the same with all of it in force: {answered} answered 204, exit {code}")
+    bench.hold(
+        code == 0 and answered == 400 and whole,
+        f"{mode}: the same with all of it in force: {answered} answered 204, exit {code}",
+    )
 
 
 def indexer(bench, unit):
@@ -118,11 +152,27 @@ def indexer(bench, unit):
         bench.skip("cspipe-index.service: this build has no `cspipe index`")
         return
     counts, state = bench.state() / "counts", bench.state()
-    for how, before in (("traced", ["strace", "-f", "-qq", "-c", "-o", counts, "-u", "nobody"]),
-                        ("with all of it in force", [sys.executable, CONFINE, unit, state])):
+    for how, before in (
+        ("traced", ["strace", "-f", "-qq", "-c", "-o", counts, "-u", "nobody"]),
+        ("with all of it in force", [sys.executable, CONFINE, unit, state]),
+    ):
         private = free_port()
-        child = subprocess.Popen([*before, bench.binary, "index", "--kafka", NO_BROKERS, "--elasticsearch", "http://127.0.0.1:1", "--private", f"127.0.0.1:{private}"],
-                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=environment({}))
+        child = subprocess.Popen(
+            [
+                *before,
+                bench.binary,
+                "index",
+                "--kafka",
+                NO_BROKERS,
+                "--elasticsearch",
+                "http://127.0.0.1:1",
+                "--private",
+                f"127.0.0.1:{private}",
+            ],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            env=environment({}),
+        )
         try:
             wait_for_answer(private, "/healthz")
             status = get(private, "/healthz")[0]
@@ -134,7 +184,10 @@ def indexer(bench, unit):
         bench.hold(status == 200 and code == 0, f"indexer, {how}: /healthz {status}, SIGTERM, exit {code}")
     used = names_in(counts)
     left = used - allowed(unit)
-    bench.hold(len(used) > 20 and not left, f"indexer: {len(used)} different system calls, beyond the filter: {sorted(left) or 'none'}")
+    bench.hold(
+        len(used) > 20 and not left,
+        f"indexer: {len(used)} different system calls, beyond the filter: {sorted(left) or 'none'}",
+    )
 
 
 def started_by(tracer):
@@ -152,11 +205,22 @@ def controls(bench, unit):
     """That the confinement forbids at all."""
     interpreter = os.path.realpath(sys.executable)
     state = bench.state()
-    plain = subprocess.run([sys.executable, CONFINE, unit, state, interpreter, "-c", "print('lives')"], capture_output=True, text=True)
+    plain = subprocess.run(
+        [sys.executable, CONFINE, unit, state, interpreter, "-c", "print('lives')"],
+        capture_output=True,
+        text=True,
+    )
     if "lives" not in plain.stdout:
         # Python is somewhere that nobody may not enter.
         interpreter = "/usr/bin/python3"
     for what, code in CONTROLS.items():
-        done = subprocess.run([sys.executable, CONFINE, unit, state, interpreter, "-c", f"{code}\nprint('done')"], capture_output=True, text=True)
+        done = subprocess.run(
+            [sys.executable, CONFINE, unit, state, interpreter, "-c", f"{code}\nprint('done')"],
+            capture_output=True,
+            text=True,
+        )
         started = "Error" in done.stderr and "Traceback" in done.stderr
-        bench.hold(started and "done" not in done.stdout, f"refused: {what}: {(done.stderr.strip().splitlines() or ['-'])[-1][:70]}")
+        bench.hold(
+            started and "done" not in done.stdout,
+            f"refused: {what}: {(done.stderr.strip().splitlines() or ['-'])[-1][:70]}",
+        )

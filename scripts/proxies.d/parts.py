@@ -4,7 +4,8 @@ Everything listens on loopback, on ports that the system chose, and below one fo
 run the files of deploy/ with nothing changed but addresses, ports and paths; a change that finds
 nothing to change is an error.
 """
-import http.client, json, os, pathlib, signal, socket, sqlite3, ssl, subprocess, time, urllib.request
+
+import http.client, json, pathlib, signal, socket, sqlite3, ssl, subprocess, time, urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 INSECURE = ssl._create_unverified_context()
@@ -31,6 +32,7 @@ def listens(port):
 
 class Process:
     """Something that was started here, and ends with the run."""
+
     alive = []
 
     def launch(self, command, log):
@@ -63,10 +65,21 @@ class Edge(Process):
 
     def start(self):
         with open(self.folder / "log", "ab") as log:
-            self.launch([self.binary, "serve", "--config", self.folder / "cspipe.toml",
-                         "--data", self.folder / "data",
-                         "--listen", f"127.0.0.1:{self.port}",
-                         "--private", f"127.0.0.1:{self.private}"], log)
+            self.launch(
+                [
+                    self.binary,
+                    "serve",
+                    "--config",
+                    self.folder / "cspipe.toml",
+                    "--data",
+                    self.folder / "data",
+                    "--listen",
+                    f"127.0.0.1:{self.port}",
+                    "--private",
+                    f"127.0.0.1:{self.private}",
+                ],
+                log,
+            )
         wait_for(f"edge {self.name}", lambda: listens(self.private))
 
     def metric(self, name):
@@ -109,54 +122,83 @@ class Proxy(Process):
             wait_for("edges to be up", lambda: self.post(b"", method="OPTIONS")[0] != 503)
 
     def nginx(self, certificate, backends):
-        servers = "".join(f"server 127.0.0.1:{public} max_fails=1 fail_timeout=2s;\n"
-                          for public, _ in backends)
-        (self.folder / "cspipe.conf").write_text(shipped("deploy/nginx/cspipe.conf", [
-            ("server 10.0.0.11:8080 max_fails=1 fail_timeout=2s;\n", servers),
-            ("server 10.0.0.12:8080 max_fails=1 fail_timeout=2s;\n", ""),
-            ("listen 443 ssl http2;", f"listen 127.0.0.1:{self.port} ssl http2;"),
-            ("listen [::]:443 ssl http2;", ""),
-            ("/etc/ssl/cspipe/fullchain.pem", f"{certificate}.crt"),
-            ("/etc/ssl/cspipe/privkey.pem", f"{certificate}.key"),
-            ("/var/log/nginx/", f"{self.folder}/"),
-        ]))
-        temporary = "".join(f"{name}_temp_path {self.folder}/{name};\n"
-                            for name in "client_body proxy fastcgi uwsgi scgi".split())
+        servers = "".join(
+            f"server 127.0.0.1:{public} max_fails=1 fail_timeout=2s;\n" for public, _ in backends
+        )
+        (self.folder / "cspipe.conf").write_text(
+            shipped(
+                "deploy/nginx/cspipe.conf",
+                [
+                    ("server 10.0.0.11:8080 max_fails=1 fail_timeout=2s;\n", servers),
+                    ("server 10.0.0.12:8080 max_fails=1 fail_timeout=2s;\n", ""),
+                    ("listen 443 ssl http2;", f"listen 127.0.0.1:{self.port} ssl http2;"),
+                    ("listen [::]:443 ssl http2;", ""),
+                    ("/etc/ssl/cspipe/fullchain.pem", f"{certificate}.crt"),
+                    ("/etc/ssl/cspipe/privkey.pem", f"{certificate}.key"),
+                    ("/var/log/nginx/", f"{self.folder}/"),
+                ],
+            )
+        )
+        temporary = "".join(
+            f"{name}_temp_path {self.folder}/{name};\n"
+            for name in "client_body proxy fastcgi uwsgi scgi".split()
+        )
         (self.folder / "nginx.conf").write_text(
             f"daemon off;\nworker_processes 2;\npid {self.folder}/pid;\n"
             f"error_log {self.folder}/main-error.log crit;\n"
             "events { worker_connections 4096; }\n"
-            f"http {{\n{temporary}include {self.folder}/cspipe.conf;\n}}\n")
-        return ["nginx", "-p", self.folder, "-e", self.folder / "main-error.log",
-                "-c", self.folder / "nginx.conf"]
+            f"http {{\n{temporary}include {self.folder}/cspipe.conf;\n}}\n"
+        )
+        return [
+            "nginx",
+            "-p",
+            self.folder,
+            "-e",
+            self.folder / "main-error.log",
+            "-c",
+            self.folder / "nginx.conf",
+        ]
 
     def haproxy(self, certificate, backends):
-        servers = "".join(f"    server edge-{n} 127.0.0.1:{public} port {private}\n"
-                          for n, (public, private) in enumerate(backends, 1))
-        (self.folder / "haproxy.cfg").write_text(shipped("deploy/haproxy/haproxy.cfg", [
-            ("    server edge-1 10.0.0.11:8080 port 8081\n", servers),
-            ("    server edge-2 10.0.0.12:8080 port 8081\n", ""),
-            ("bind :443 ssl crt /etc/ssl/cspipe/cspipe.pem",
-             f"bind 127.0.0.1:{self.port} ssl crt {certificate}.pem"),
-            ("log /dev/log local0", "log stdout format raw local0"),
-            ("    user haproxy\n    group haproxy\n", ""),
-            # Two files for each, and not everybody may open so many.
-            ("maxconn 20000", "maxconn 2000"),
-        ]))
+        servers = "".join(
+            f"    server edge-{n} 127.0.0.1:{public} port {private}\n"
+            for n, (public, private) in enumerate(backends, 1)
+        )
+        (self.folder / "haproxy.cfg").write_text(
+            shipped(
+                "deploy/haproxy/haproxy.cfg",
+                [
+                    ("    server edge-1 10.0.0.11:8080 port 8081\n", servers),
+                    ("    server edge-2 10.0.0.12:8080 port 8081\n", ""),
+                    (
+                        "bind :443 ssl crt /etc/ssl/cspipe/cspipe.pem",
+                        f"bind 127.0.0.1:{self.port} ssl crt {certificate}.pem",
+                    ),
+                    ("log /dev/log local0", "log stdout format raw local0"),
+                    ("    user haproxy\n    group haproxy\n", ""),
+                    # Two files for each, and not everybody may open so many.
+                    ("maxconn 20000", "maxconn 2000"),
+                ],
+            )
+        )
         return ["haproxy", "-db", "-f", self.folder / "haproxy.cfg"]
 
     def connect(self, client=1, timeout=30):
         """A connection over TLS; every `client` has an address of its own."""
-        return http.client.HTTPSConnection("127.0.0.1", self.port, timeout=timeout,
-                                           context=INSECURE, source_address=(address(client), 0))
+        return http.client.HTTPSConnection(
+            "127.0.0.1", self.port, timeout=timeout, context=INSECURE, source_address=(address(client), 0)
+        )
 
     def post(self, body, target="/csp/shop?enforce=1", headers=None, client=1, method="POST"):
         return exchange(self.connect(client), method, target, headers or {}, body)
 
     def logs(self):
         names = ("cspipe.log", "cspipe-error.log", "main-error.log", "output")
-        return "".join((self.folder / name).read_text(errors="replace")
-                       for name in names if (self.folder / name).exists())
+        return "".join(
+            (self.folder / name).read_text(errors="replace")
+            for name in names
+            if (self.folder / name).exists()
+        )
 
 
 def address(client):
@@ -184,11 +226,15 @@ def exchange(connection, method, target, headers, body, close=True):
 
 
 def report(number, app="shop"):
-    return json.dumps({"csp-report": {
-        "document-uri": f"https://{app}.example/page",
-        "effective-directive": "script-src-elem",
-        "blocked-uri": f"https://cdn.evil.example/n{number}.js",
-    }}).encode()
+    return json.dumps(
+        {
+            "csp-report": {
+                "document-uri": f"https://{app}.example/page",
+                "effective-directive": "script-src-elem",
+                "blocked-uri": f"https://cdn.evil.example/n{number}.js",
+            }
+        }
+    ).encode()
 
 
 def connections_to(port):
