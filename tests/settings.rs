@@ -43,6 +43,12 @@ fn wrong_settings_are_told_in_one_line() {
         ("missing suffix list", "[derive]\npublic_suffix_list = \"none.dat\"\n", NONE, "none.dat"),
         ("unknown variable", "", ("CSPIPE_FOO", "1"), "environment variable CSPIPE_FOO: no such"),
         (
+            "a port that is no link to a Service",
+            "",
+            ("CSPIPE_LISTEN_PORT", "80"),
+            "environment variable CSPIPE_LISTEN_PORT: no such",
+        ),
+        (
             "unknown key in a variable",
             "",
             ("CSPIPE_HTTP__LISTN", "1"),
@@ -122,6 +128,28 @@ fn flags_win_over_the_environment_and_that_over_the_file() {
         assert_eq!(edge.private.ip().to_string(), "127.0.0.1", "{name}");
         assert!(folder.path().join(stores).join("cspipe.db").is_file(), "{name}");
     }
+}
+
+#[test]
+fn what_kubernetes_sets_beside_a_service_is_no_setting() {
+    let folder = folder();
+    let mut check = cspipe(folder.path());
+    check.arg("check");
+    for service in ["CSPIPE", "CSPIPE_PRIVATE", "CSPIPE_EDGE_2"] {
+        for (suffix, value) in [
+            ("SERVICE_HOST", "10.0.0.1"),
+            ("SERVICE_PORT", "80"),
+            ("SERVICE_PORT_HTTP", "80"),
+            ("PORT", "tcp://10.0.0.1:80"),
+            ("PORT_80_TCP", "tcp://10.0.0.1:80"),
+            ("PORT_80_TCP_PROTO", "tcp"),
+            ("PORT_80_TCP_PORT", "80"),
+            ("PORT_80_TCP_ADDR", "10.0.0.1"),
+        ] {
+            check.env(format!("{service}_{suffix}"), value);
+        }
+    }
+    succeed(&mut check);
 }
 
 #[test]

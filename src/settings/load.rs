@@ -80,15 +80,25 @@ pub fn load(flags: &Flags) -> Result<Settings, SettingsError> {
 /// A variable of ours that nothing reads is a mistake that would pass unseen.
 fn check_variables() -> Result<(), SettingsError> {
     let unknown = std::env::vars_os()
-        .filter_map(|(name, _)| name.into_string().ok())
-        .filter(|name| name.starts_with(PREFIX) && !name.contains("__"))
-        .find(|name| !FLAG_VARIABLES.contains(&name.as_str()) && !is_service_link(name));
-    unknown.map_or(Ok(()), |name| Err(SettingsError::UnknownVariable(name)))
+        .filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        })
+        .filter(|(name, _)| name.starts_with(PREFIX) && !name.contains("__"))
+        .find(|(name, value)| {
+            !FLAG_VARIABLES.contains(&name.as_str()) && !is_service_link(name, value)
+        });
+    unknown.map_or(Ok(()), |(name, _)| Err(SettingsError::UnknownVariable(name)))
 }
 
-/// Kubernetes sets these in every pod beside a Service named `cspipe`.
-fn is_service_link(name: &str) -> bool {
-    name == "CSPIPE_PORT" || name.starts_with("CSPIPE_PORT_") || name.starts_with("CSPIPE_SERVICE_")
+/// Kubernetes sets these in every pod beside a Service whose name begins with `cspipe`, such as
+/// `CSPIPE_EDGE_SERVICE_HOST`, `CSPIPE_EDGE_PORT` and `CSPIPE_EDGE_PORT_8080_TCP_ADDR`.
+fn is_service_link(name: &str, value: &str) -> bool {
+    let is_port = |rest: &str| rest.starts_with(|first: char| first.is_ascii_digit());
+    name.ends_with("_SERVICE_HOST")
+        || name.ends_with("_SERVICE_PORT")
+        || name.contains("_SERVICE_PORT_")
+        || name.split("_PORT_").skip(1).any(is_port)
+        || (name.ends_with("_PORT") && value.contains("://"))
 }
 
 fn invalid(error: &figment::Error) -> SettingsError {
