@@ -4,7 +4,6 @@ from views import JUDGED, LAST_DAY, REJECTED, REMOVED, VIOLATIONS
 from words import Dashboard, Metric, Panel, Rows
 
 DAY_BEFORE = "@timestamp >= now-2d and @timestamp < now-1d"
-EARLIER = "@timestamp < now-1d"
 
 COUNT = Metric("count", "Reports")
 APPS = Metric("unique", "Apps", "app_name")
@@ -95,17 +94,29 @@ SINCE_YESTERDAY = Dashboard(
                 (Rows("app_name", "App", 50),),
             )),
         )),
-        (18, (
+        (14, (
             (48, Panel(
                 "new-violations", "Which violations are new?",
-                "One row for each fingerprint, the one that was seen first last on top. New since yesterday is "
-                "what has nothing under Earlier.",
+                "One row for each fingerprint, the one that was seen first last on top: new since yesterday is what "
+                "has a time of the last day there.",
                 "table", VIOLATIONS,
                 (
                     FIRST, latest("app_name", "App"), latest("violation_type", "Directive"),
                     latest("blocked_uri", "Blocked"), latest("document_uri", "Page"),
-                    latest("source_file", "Source"),
-                    Metric("count", "Last day", where=LAST_DAY), Metric("count", "Earlier", where=EARLIER),
+                    latest("source_file", "Source"), COUNT,
+                ),
+                (Rows("fingerprint", "Fingerprint", 100),),
+            )),
+        )),
+        (14, (
+            (48, Panel(
+                "known-violations", "Which of the frequent violations grew?",
+                "The most frequent fingerprints of the whole range, with their reports of the last two days.",
+                "table", VIOLATIONS,
+                (
+                    Metric("count", "All"), Metric("count", "Last day", where=LAST_DAY),
+                    Metric("count", "Day before", where=DAY_BEFORE), latest("app_name", "App"),
+                    latest("violation_type", "Directive"), latest("blocked_uri", "Blocked"), FIRST, LAST,
                 ),
                 (Rows("fingerprint", "Fingerprint", 50),),
             )),

@@ -42,12 +42,14 @@ SEARCHES = (
     ),
     Search(
         "cspipe-search-rejected", "CSP: what could not be read",
-        "The reason, the place, and the beginning of the body.", REJECTED,
-        ("reason", "detail", "app_name", "content_type", "user_agent", "body"),
+        "The reason and the place; a document opened shows the beginning of the body.", REJECTED,
+        ("reason", "detail", "app_name", "content_type", "user_agent"),
     ),
     Search(
         "cspipe-search-other", "CSP: reports of other types",
-        "Deprecations, interventions, network errors and what else browsers send to the same URL.", OTHER,
-        ("report_type", "app_name", "document_uri", "browser_bucket", "body"),
+        "Deprecations, interventions, network errors and what else browsers send to the same URL; a document "
+        "opened shows its body.",
+        OTHER,
+        ("report_type", "app_name", "document_uri", "browser_bucket"),
     ),
 )
