@@ -198,20 +198,18 @@ def board(dashboard):
     for panel, place in dashboard.placed():
         place = {**place, "y": place["y"] + CONTROLS_HEIGHT}
         if panel.kind == "search":
-            placed.append(({"id": panel.search, "type": "search", "title": panel.title}, place))
+            placed.append(({"id": panel.search, "type": "search", "attributes": {"title": panel.title}}, place))
             continue
         one = markdown(panel) if panel.kind == "text" else visualization(panel)
         made.append(one)
         placed.append((one, place))
     panels, references = [], []
     for at, (one, place) in enumerate(placed):
-        name = f"panel_{at}"
+        name, title = f"panel_{at}", one["attributes"]["title"]
         panel = {
-            "version": "7.10.0", "gridData": {**place, "i": str(at)}, "panelIndex": str(at),
-            "embeddableConfig": {"title": one["title"]} if "title" in one else {}, "panelRefName": name,
+            "version": "7.10.0", "gridData": {**place, "i": str(at)}, "panelIndex": str(at), "title": title,
+            "embeddableConfig": {"title": title}, "panelRefName": name,
         }
-        if "title" in one:
-            panel["title"] = one["title"]
         panels.append(panel)
         references.append({"id": one["id"], "name": name, "type": one["type"]})
     meta, _ = source("")
