@@ -81,7 +81,7 @@ SINCE_YESTERDAY = Dashboard(
         (13, (
             (48, Panel(
                 "apps-against-day-before", "Per app: what changed since yesterday?",
-                "Violations of the whole range, the last day and the day before, and how many distinct ones the days had.",
+                "Violations of the range, the last day and the day before, and how many distinct ones the days had.",
                 "table", VIOLATIONS,
                 (
                     Metric("count", "All"),

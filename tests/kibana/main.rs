@@ -58,6 +58,54 @@ fn every_object_is_of_a_known_kind_and_version_and_the_summary_counts_them() {
     }
 }
 
+/// The attributes that Kibana's own schemas take for those versions; a dashboard with another is refused.
+#[test]
+fn attributes_are_those_that_kibana_takes() {
+    for object in &Export::of(Product::Kibana).objects {
+        let known: &[&str] = match str(&object["type"]) {
+            "index-pattern" => &[
+                "allowHidden",
+                "fieldAttrs",
+                "fieldFormatMap",
+                "fields",
+                "name",
+                "runtimeFieldMap",
+                "sourceFilters",
+                "timeFieldName",
+                "title",
+            ],
+            "search" => &[
+                "columns",
+                "description",
+                "grid",
+                "hideChart",
+                "isTextBasedQuery",
+                "kibanaSavedObjectMeta",
+                "sort",
+                "timeRange",
+                "timeRestore",
+                "title",
+            ],
+            _ => &[
+                "controlGroupInput",
+                "description",
+                "kibanaSavedObjectMeta",
+                "optionsJSON",
+                "panelsJSON",
+                "refreshInterval",
+                "timeFrom",
+                "timeRestore",
+                "timeTo",
+                "title",
+                "version",
+            ],
+        };
+        for attribute in map(&object["attributes"]).keys() {
+            assert!(known.contains(&attribute.as_str()), "{}: {attribute}", object["id"]);
+        }
+    }
+}
+
 /// Every reference that is declared, and every name of one that is used.
 #[test]
 fn references_resolve_and_are_used() {
