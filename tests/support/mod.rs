@@ -5,6 +5,7 @@ pub mod bodies;
 pub mod edge;
 pub mod kafka;
 pub mod process;
+pub mod stack;
 
 use arc_swap::ArcSwap;
 use cspipe::pipeline::{self, Pipeline, Stages};
