@@ -126,7 +126,7 @@ func checkHealth(service types.ServiceConfig, found finding) {
 
 // The command that a health check may use, by image.
 var askers = map[string]string{
-	"cspipe":       "bash",
+	"cspipe":       "cspipe",
 	"python":       "python3",
 	"apache/kafka": "/opt/kafka/bin/",
 	"logstash":     "curl", "elasticsearch": "curl", "kibana": "curl",
