@@ -106,6 +106,7 @@ fn under_load_from_many_sides_nothing_goes_uncounted() {
     assert_eq!(numbers.ended("refused"), 8 * 102);
     assert_eq!(numbers.of("cspipe_rejected_total"), numbers.ended("rejected"));
     assert_eq!(numbers.of("cspipe_violations_total"), numbers.ended("clean"));
+    assert_eq!(numbers.of("cspipe_violations_by_browser_total"), numbers.ended("clean"));
     assert_eq!(numbers.of("cspipe_filtered_total"), numbers.ended("filtered"));
 
     // The last specimens are stored when the store is closed.

@@ -16,11 +16,16 @@ pub struct Metrics {
     ended: Vec<IntCounter>,
     rejected: IntCounterVec,
     violations: IntCounterVec,
+    browsers: IntCounterVec,
     filtered: IntCounterVec,
     observed: IntCounterVec,
     apps: Arc<Apps>,
-    series: Arc<Mutex<HashMap<Series, IntCounter, foldhash::quality::RandomState>>>,
+    series: Arc<Mutex<Counters<Series>>>,
+    browser_series: Arc<Mutex<Counters<Seen>>>,
 }
+
+/// Counters by closed keys: looking them up so is cheaper than by texts.
+type Counters<K> = HashMap<K, IntCounter, foldhash::quality::RandomState>;
 
 /// What is counted once a request's records are durable, by each record's place in the batch.
 #[derive(Debug, Default)]
@@ -33,6 +38,13 @@ struct Series {
     classification: Classification,
     violation_type: Option<Directive>,
     disposition: Disposition,
+}
+
+/// One series of the browsers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Seen {
+    app: usize,
+    browser: Option<&'static str>,
 }
 
 /// The applications that have series of their own. Whoever posts chooses the name, so that their
@@ -82,6 +94,11 @@ impl Metrics {
                 "Clean violations.",
                 &["app", "classification", "violation_type", "disposition"],
             )?,
+            browsers: vec(
+                "cspipe_violations_by_browser_total",
+                "Clean violations, by the browser that sent them.",
+                &["app", "browser"],
+            )?,
             filtered: vec(
                 "cspipe_filtered_total",
                 "Violations that a rule filtered.",
@@ -94,6 +111,7 @@ impl Metrics {
             )?,
             apps: Arc::new(Apps::new(max_apps, known_apps)),
             series: Arc::default(),
+            browser_series: Arc::default(),
         })
     }
 
@@ -130,7 +148,10 @@ impl Metrics {
                 let name = if app == OTHER { "other" } else { &facts.app_name };
                 self.filtered.with_label_values(&[name, reason.name(), rule])
             }
-            None => self.violation(app, facts),
+            None => {
+                settling.0.push((place, self.browser(app, facts)));
+                self.violation(app, facts)
+            }
         };
         settling.0.push((place, counter));
     }
@@ -152,7 +173,7 @@ impl Metrics {
         }
     }
 
-    /// The series of one clean violation. Looking it up by closed keys is cheaper than by texts.
+    /// The series of one clean violation.
     fn violation(&self, app: usize, facts: &Facts<'_>) -> IntCounter {
         let violation_type = facts.violation_type.as_ref().and_then(|name| name.known());
         let series = Series {
@@ -178,6 +199,26 @@ impl Metrics {
                     violation_type.map_or("other", Directive::name),
                     facts.disposition.name(),
                 ])
+            })
+            .clone()
+    }
+
+    /// The series of a clean violation's browser: a closed set, and bounded as above. Apart from
+    /// the other labels, as with them there would be a hundred times as many.
+    fn browser(&self, app: usize, facts: &Facts<'_>) -> IntCounter {
+        let browser = facts.agent.browser;
+        let seen = Seen { app, browser };
+        let mut known = self.browser_series.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = if known.len() >= MAX_SERIES && !known.contains_key(&seen) {
+            Seen { app: OTHER, ..seen }
+        } else {
+            seen
+        };
+        known
+            .entry(seen)
+            .or_insert_with(|| {
+                let app = if seen.app == OTHER { "other" } else { &facts.app_name };
+                self.browsers.with_label_values(&[app, browser.unwrap_or("unknown")])
             })
             .clone()
     }
