@@ -16,6 +16,8 @@ pub struct Metrics {
     pub(super) queue_bytes: IntGauge,
     pub(super) store_bytes: IntGauge,
     pub(super) wal_bytes: IntGauge,
+    pub(super) disk_free: IntGauge,
+    pub(super) disk_size: IntGauge,
     pub(super) damaged: IntCounter,
     pub(super) expired_by_age: IntCounter,
     pub(super) expired_by_bytes: IntCounter,
@@ -74,6 +76,11 @@ impl Metrics {
                 "cspipe_store_wal_bytes",
                 "Size of the write-ahead log; it grows as long as a reader keeps its transaction.",
             )?,
+            disk_free: gauge(
+                "cspipe_disk_free_bytes",
+                "What is free on the file system that holds the data directory.",
+            )?,
+            disk_size: gauge("cspipe_disk_size_bytes", "Size of that file system.")?,
             damaged: counter(
                 "cspipe_store_damaged_total",
                 "Databases that were found damaged and set aside.",
@@ -86,6 +93,14 @@ impl Metrics {
 
     pub(super) fn count_error(&self, error: AppendError) {
         self.errors.with_label_values(&[error.label()]).inc();
+    }
+
+    /// Shows how much room a file system has. Blocks kept for root are not free.
+    pub(super) fn show_disk(&self, disk: &rustix::fs::StatVfs) {
+        let bytes =
+            |blocks: u64| i64::try_from(blocks.saturating_mul(disk.f_frsize)).unwrap_or(i64::MAX);
+        self.disk_free.set(bytes(disk.f_bavail));
+        self.disk_size.set(bytes(disk.f_blocks));
     }
 }
 

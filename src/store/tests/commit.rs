@@ -2,6 +2,7 @@
 
 use super::*;
 use bytesize::ByteSize;
+use std::process::Command;
 
 #[test]
 fn records_are_committed_before_the_answer() {
@@ -182,4 +183,20 @@ fn a_reader_with_an_open_transaction_holds_nobody_up() {
     assert_eq!(query::<i64>(&reader, "SELECT count(*) FROM clean"), 1001);
     bench.writer.when_idle(Timestamp::now());
     assert_eq!(bench.metrics.wal_bytes.get(), 0);
+}
+
+#[test]
+fn the_room_on_the_disk_is_told() {
+    let mut bench = Bench::new(&Settings::default());
+    bench.writer.look();
+    let asked = Command::new("stat")
+        .args(["--file-system", "--format", "%S %b"])
+        .arg(bench.data.path())
+        .output()
+        .unwrap();
+    let asked = String::from_utf8(asked.stdout).unwrap();
+    let numbers: Vec<i64> =
+        asked.split_whitespace().map(|number| number.parse().unwrap()).collect();
+    assert_eq!(bench.metrics.disk_size.get(), numbers[0] * numbers[1]);
+    assert!((1..=bench.metrics.disk_size.get()).contains(&bench.metrics.disk_free.get()));
 }

@@ -255,6 +255,9 @@ impl Writer {
         let wal_bytes = file_size(&self.database, "-wal");
         self.metrics.store_bytes.set(file_size(&self.database, ""));
         self.metrics.wal_bytes.set(wal_bytes);
+        if let Ok(disk) = rustix::fs::statvfs(self.database.path()) {
+            self.metrics.show_disk(&disk);
+        }
         if wal_bytes >= LARGE_LOG && self.wal_log.allows(self.looked) {
             tracing::warn!(
                 wal_bytes,
