@@ -171,8 +171,12 @@ fn dashboards() -> Vec<(String, Value)> {
     files("grafana/dashboards", "json")
         .into_iter()
         .map(|path| {
-            let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-            (name, serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap())
+            let name = path.file_stem().and_then(|name| name.to_str()).expect("a name").to_owned();
+            (
+                name,
+                serde_json::from_str(&fs::read_to_string(path).expect("it can be read"))
+                    .expect("JSON"),
+            )
         })
         .collect()
 }
@@ -206,12 +210,12 @@ fn expressions() -> String {
 /// The names of all metrics, as they stand in the code.
 fn counted() -> BTreeSet<String> {
     fn collect(folder: &Path, found: &mut BTreeSet<String>) {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("a folder").path();
             if path.is_dir() {
                 collect(&path, found);
             } else if path.extension().is_some_and(|end| end == "rs") {
-                let text = fs::read_to_string(path).unwrap();
+                let text = fs::read_to_string(path).expect("it can be read");
                 let literals = text.split('"').skip(1).step_by(2);
                 found.extend(literals.filter(|text| is_word(text)).map(str::to_owned));
             }
@@ -241,11 +245,16 @@ fn recorded_names(text: &str) -> Vec<String> {
 }
 
 fn texts(folder: &str, end: &str) -> Vec<String> {
-    files(folder, end).into_iter().map(|path| fs::read_to_string(path).unwrap()).collect()
+    files(folder, end)
+        .into_iter()
+        .map(|path| fs::read_to_string(path).expect("it can be read"))
+        .collect()
 }
 
 fn files(folder: &str, end: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join(folder)).unwrap().map(|entry| entry.unwrap().path());
+    let entries = fs::read_dir(root().join(folder))
+        .expect("a folder")
+        .map(|entry| entry.expect("a folder").path());
     let mut found: Vec<_> =
         entries.filter(|path| path.extension().is_some_and(|found| found == end)).collect();
     found.sort();
@@ -254,7 +263,7 @@ fn files(folder: &str, end: &str) -> Vec<PathBuf> {
 }
 
 fn read(path: &str) -> String {
-    fs::read_to_string(root().join(path)).unwrap()
+    fs::read_to_string(root().join(path)).expect("it can be read")
 }
 
 fn root() -> PathBuf {
@@ -262,7 +271,7 @@ fn root() -> PathBuf {
 }
 
 fn list(value: &Value) -> impl Iterator<Item = &Value> {
-    value.as_array().unwrap().iter()
+    value.as_array().expect("a list").iter()
 }
 
 fn text(value: &Value) -> &str {
