@@ -7,8 +7,12 @@
 //! ([`oracle`]) reads the topics from their beginning ([`reader`]) and the spool: every report that
 //! was answered is there as it was sent, and nothing else is. Whatever was started is ended,
 //! however the rig ends ([`watchdog`]).
+//!
+//! `cspipe-rig elasticsearch` is a proof of its own ([`elastic`]): what Elasticsearch and OpenSearch
+//! do with the records.
 
 mod edge;
+mod elastic;
 mod fault;
 mod kafka;
 mod keys;
@@ -44,7 +48,14 @@ struct Wanted {
 }
 
 fn main() -> ExitCode {
-    match wanted().and_then(|wanted| run(&wanted)) {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match arguments.split_first() {
+        Some((part, arguments)) if part == "elasticsearch" => {
+            elastic::proof::run(arguments).map(|()| true)
+        }
+        Some(_) | None => wanted().and_then(|wanted| run(&wanted)),
+    };
+    match outcome {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
