@@ -87,15 +87,20 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
         http::Metrics::register(&registry).context("registering metrics")?,
         Private {
             registry,
-            ready: Arc::new(move || ready.is_ready()),
+            ready: Arc::new(move || {
+                // It says nothing about Kafka, whose outage the spool bridges.
+                if ready.is_ready() { Ok(()) } else { Err("reports cannot be stored") }
+            }),
+            version: VERSION,
+            revision: REVISION,
+        },
+        http::Edge {
             reload: Arc::new(move || match reload.reload() {
                 Ok(rules) => {
                     Ok(format!("{} rules in force, hash {}", rules.rules().len(), rules.hash()))
                 }
                 Err(error) => Err(error.to_string()),
             }),
-            version: VERSION,
-            revision: REVISION,
             database: ground.database(settings),
         },
     )

@@ -2,8 +2,8 @@
 //!
 //! The **public** one takes reports in and does nothing else: `route` says where a path leads,
 //! `intake` reads a body within its limits and hands it to the pipeline, `status` turns the
-//! end of a request into an answer. The **private** one serves those who run the edge: health,
-//! metrics, the demo.
+//! end of a request into an answer. The **private** one serves those who run the process: health,
+//! metrics, of an edge also the demo. It can stand alone, for a process that takes no reports.
 //!
 //! In come bytes from anyone, out go bodies for the pipeline and answers for the browser. An
 //! answer of 204 is given when the pipeline's receipt says that all is durable, never before. No
@@ -24,7 +24,7 @@ mod status;
 mod tests;
 
 pub use metrics::Metrics;
-pub use private::Private;
+pub use private::{Edge, Private};
 pub use settings::{Apps, Settings};
 
 use crate::pipeline::Pipeline;
@@ -56,9 +56,15 @@ pub fn app_of_path(path: &str) -> Option<Option<&str>> {
 #[derive(Debug)]
 pub struct Server {
     public_addr: SocketAddr,
-    private_addr: SocketAddr,
     public: Threads,
-    private: Threads,
+    private: PrivateServer,
+}
+
+/// A private listener, and the thread that serves it. Dropping it stops it without waiting.
+#[derive(Debug)]
+pub struct PrivateServer {
+    address: SocketAddr,
+    threads: Threads,
     /// Tells `/readyz` that the end is near.
     stopping: watch::Sender<bool>,
 }
@@ -79,26 +85,15 @@ impl Server {
         pipeline: Arc<Pipeline>,
         metrics: Metrics,
         private: Private,
+        edge: Edge,
     ) -> Result<Self, StartError> {
         let public_listener = listen(settings.listen)?;
         let private_listener = listen(settings.private)?;
-        let (public_addr, private_addr) = (public_listener.address, private_listener.address);
+        let public_addr = public_listener.address;
 
-        let (stopping, stop) = watch::channel(false);
-        let demo = Demo::new(public_addr, private.database.clone());
-        let desk = Arc::new(Desk::new(private, demo, stop));
-        let private = Threads::start(
-            private_listener,
-            settings,
-            Shape {
-                name: "http-private",
-                threads: ONE,
-                connections: PRIVATE_CONNECTIONS,
-                drain_timeout: settings.drain_timeout.min(PRIVATE_DRAIN),
-            },
-            None,
-            move |request, _| Arc::clone(&desk).respond(request),
-        )?;
+        let demo = Demo::new(public_addr, edge.database.clone());
+        let private =
+            PrivateServer::serve(private_listener, settings, private, Some((edge, demo)))?;
 
         let threads = NonZeroUsize::new(settings.threads)
             .or_else(|| thread::available_parallelism().ok())
@@ -116,7 +111,7 @@ impl Server {
             Some(metrics),
             move |request, notes| Arc::clone(&intake).respond(request, notes),
         )?;
-        Ok(Self { public_addr, private_addr, public, private, stopping })
+        Ok(Self { public_addr, public, private })
     }
 
     /// The address that takes reports, with the port that was really bound.
@@ -126,7 +121,7 @@ impl Server {
 
     /// The address of health and metrics, with the port that was really bound.
     pub const fn private_addr(&self) -> SocketAddr {
-        self.private_addr
+        self.private.address
     }
 
     /// Stops: accepts nothing new, answers what is being asked, closes the rest.
@@ -135,9 +130,61 @@ impl Server {
     /// listener and a moment for the private one. `/readyz` says no from the first moment, and the private listener stays
     /// until the public one is done, so that the end can be watched.
     pub async fn stop(self) {
-        self.stopping.send_replace(true);
+        self.private.say_stopping();
         self.public.stop().await;
         self.private.stop().await;
+    }
+}
+
+impl PrivateServer {
+    /// Binds an address for a process that takes no reports, and serves it. Of the settings only
+    /// the times count.
+    pub fn start(
+        address: SocketAddr,
+        settings: &Settings,
+        private: Private,
+    ) -> Result<Self, StartError> {
+        Self::serve(listen(address)?, settings, private, None)
+    }
+
+    fn serve(
+        bound: Bound,
+        settings: &Settings,
+        private: Private,
+        edge: Option<(Edge, Demo)>,
+    ) -> Result<Self, StartError> {
+        let address = bound.address;
+        let (stopping, stop) = watch::channel(false);
+        let desk = Arc::new(Desk::new(private, edge, stop));
+        let threads = Threads::start(
+            bound,
+            settings,
+            Shape {
+                name: "http-private",
+                threads: ONE,
+                connections: PRIVATE_CONNECTIONS,
+                drain_timeout: settings.drain_timeout.min(PRIVATE_DRAIN),
+            },
+            None,
+            move |request, _| Arc::clone(&desk).respond(request),
+        )?;
+        Ok(Self { address, threads, stopping })
+    }
+
+    /// The address of health and metrics, with the port that was really bound.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Lets `/readyz` say no from now on.
+    pub fn say_stopping(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    /// Stops: returns when its thread has ended, which takes a moment.
+    pub async fn stop(self) {
+        self.say_stopping();
+        self.threads.stop().await;
     }
 }
 

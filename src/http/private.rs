@@ -1,4 +1,4 @@
-//! The private side: health, metrics and the demo, for those who run the edge.
+//! The private side: health and metrics, for those who run the process; of an edge also the demo.
 //!
 //! It is served on loopback unless told otherwise, and there is no password: whoever reaches it
 //! may see every number and may reload the rules. A page in a browser may not: a request with an
@@ -17,49 +17,60 @@ use std::sync::Arc;
 use tokio::sync::watch;
 use tokio::task::spawn_blocking;
 
-/// What the private listener shows, and what it can set going.
+/// What a private listener shows of any process.
 #[derive(Clone)]
 pub struct Private {
     /// Every metric of the process.
     pub registry: Registry,
-    /// Whether reports can be stored. It says nothing about Kafka, whose outage the spool bridges.
-    pub ready: Arc<dyn Fn() -> bool + Send + Sync>,
-    /// Reads the rules anew, and tells in words what is in force now, or what is wrong with them.
-    pub reload: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
+    /// Whether the process can do its work, or why not, in a few words.
+    pub ready: Arc<dyn Fn() -> Result<(), &'static str> + Send + Sync>,
     pub version: &'static str,
     pub revision: &'static str,
+}
+
+/// What it shows of an edge beside that, and what it can set going there.
+#[derive(Clone)]
+pub struct Edge {
+    /// Reads the rules anew, and tells in words what is in force now, or what is wrong with them.
+    pub reload: Arc<dyn Fn() -> Result<String, String> + Send + Sync>,
     /// The database in which the demo's records can be looked up; absent when they go to Kafka.
     pub database: Option<PathBuf>,
 }
 
-/// Answers the requests of the private listener.
+/// Answers the requests of a private listener.
 pub(super) struct Desk {
     parts: Private,
-    demo: Demo,
+    edge: Option<(Edge, Demo)>,
     stop: watch::Receiver<bool>,
 }
 
 impl Desk {
     /// `stop` turns true when the process is about to end, and is then not ready any more.
-    pub(super) fn new(parts: Private, demo: Demo, stop: watch::Receiver<bool>) -> Self {
-        Self { parts, demo, stop }
+    pub(super) fn new(
+        parts: Private,
+        edge: Option<(Edge, Demo)>,
+        stop: watch::Receiver<bool>,
+    ) -> Self {
+        Self { parts, edge, stop }
     }
 
     /// Answers one request.
     pub(super) async fn respond(self: Arc<Self>, request: Request<Incoming>) -> Answer {
-        let is_get = matches!(*request.method(), Method::GET | Method::HEAD);
-        let mut answer = match request.uri().path() {
-            "/reload" if request.method() == Method::POST => self.reload(request.headers()).await,
-            "/reload" => wrong_method("POST"),
-            "/" | "/healthz" | "/readyz" | "/metrics" | "/version" | "/demo" if !is_get => {
+        let mut answer = match (request.uri().path(), &self.edge) {
+            ("/reload", Some((edge, _))) if request.method() == Method::POST => {
+                reload(edge, request.headers()).await
+            }
+            ("/reload", Some(_)) => wrong_method("POST"),
+            (path, edge) if !is_read(&request) && is_shown(path, edge.is_some()) => {
                 wrong_method("GET, HEAD")
             }
-            "/" => text(StatusCode::OK, CONTENTS),
-            "/healthz" => text(StatusCode::OK, "ok\n"),
-            "/readyz" => self.readyz(),
-            "/metrics" => self.metrics(),
-            "/version" => self.version(),
-            "/demo" => self.demo(request.headers()),
+            ("/", Some(_)) => text(StatusCode::OK, CONTENTS_OF_EDGE),
+            ("/", None) => text(StatusCode::OK, CONTENTS),
+            ("/healthz", _) => text(StatusCode::OK, "ok\n"),
+            ("/readyz", _) => self.readyz(),
+            ("/metrics", _) => self.metrics(),
+            ("/version", _) => self.version(),
+            ("/demo", Some((_, demo))) => show(demo, request.headers()),
             _ => text(StatusCode::NOT_FOUND, "nothing here; GET / lists what there is\n"),
         };
         let headers = answer.headers_mut();
@@ -69,12 +80,10 @@ impl Desk {
     }
 
     fn readyz(&self) -> Answer {
-        if *self.stop.borrow() {
-            text(StatusCode::SERVICE_UNAVAILABLE, "stopping\n")
-        } else if (self.parts.ready)() {
-            text(StatusCode::OK, "ready\n")
-        } else {
-            text(StatusCode::SERVICE_UNAVAILABLE, "reports cannot be stored\n")
+        let ready = if *self.stop.borrow() { Err("stopping") } else { (self.parts.ready)() };
+        match ready {
+            Ok(()) => text(StatusCode::OK, "ready\n"),
+            Err(why) => text(StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n")),
         }
     }
 
@@ -92,31 +101,41 @@ impl Desk {
         });
         typed(HeaderValue::from_static("application/json"), format!("{version}\n"))
     }
+}
 
-    fn demo(&self, headers: &HeaderMap) -> Answer {
-        let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
-        let page = self.demo.page(host);
-        let Ok(policy) = HeaderValue::try_from(page.policy) else {
-            return text(StatusCode::INTERNAL_SERVER_ERROR, "the policy cannot be sent\n");
-        };
-        let mut answer = typed(HeaderValue::from_static("text/html; charset=utf-8"), page.html);
-        answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
-        answer
-    }
+fn show(demo: &Demo, headers: &HeaderMap) -> Answer {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let page = demo.page(host);
+    let Ok(policy) = HeaderValue::try_from(page.policy) else {
+        return text(StatusCode::INTERNAL_SERVER_ERROR, "the policy cannot be sent\n");
+    };
+    let mut answer = typed(HeaderValue::from_static("text/html; charset=utf-8"), page.html);
+    answer.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    answer
+}
 
-    /// Reads the rules anew, on a thread of its own: it takes long enough to hold up a scrape.
-    async fn reload(&self, headers: &HeaderMap) -> Answer {
-        // Any page that the operator has open could post here; browsers then say which.
-        if headers.contains_key(header::ORIGIN) {
-            return text(StatusCode::FORBIDDEN, "not from a web page\n");
-        }
-        let reload = Arc::clone(&self.parts.reload);
-        match spawn_blocking(move || reload()).await {
-            Ok(Ok(told)) => text(StatusCode::OK, format!("{told}\n")),
-            Ok(Err(told)) => text(StatusCode::UNPROCESSABLE_ENTITY, format!("{told}\n")),
-            Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "reloading broke off\n"),
-        }
+/// Reads the rules anew, on a thread of its own: it takes long enough to hold up a scrape.
+async fn reload(edge: &Edge, headers: &HeaderMap) -> Answer {
+    // Any page that the operator has open could post here; browsers then say which.
+    if headers.contains_key(header::ORIGIN) {
+        return text(StatusCode::FORBIDDEN, "not from a web page\n");
     }
+    let reload = Arc::clone(&edge.reload);
+    match spawn_blocking(move || reload()).await {
+        Ok(Ok(told)) => text(StatusCode::OK, format!("{told}\n")),
+        Ok(Err(told)) => text(StatusCode::UNPROCESSABLE_ENTITY, format!("{told}\n")),
+        Err(_) => text(StatusCode::INTERNAL_SERVER_ERROR, "reloading broke off\n"),
+    }
+}
+
+fn is_read(request: &Request<Incoming>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD)
+}
+
+/// Whether there is something to read at a path.
+fn is_shown(path: &str, of_edge: bool) -> bool {
+    matches!(path, "/" | "/healthz" | "/readyz" | "/metrics" | "/version")
+        || (of_edge && path == "/demo")
 }
 
 type Answer = Response<Full<Bytes>>;
@@ -140,6 +159,15 @@ fn wrong_method(allow: &'static str) -> Answer {
 }
 
 const CONTENTS: &str = "\
+cspipe
+
+GET  /healthz  whether the process lives
+GET  /readyz   whether it can do its work
+GET  /metrics  all numbers, for Prometheus
+GET  /version  which build this is
+";
+
+const CONTENTS_OF_EDGE: &str = "\
 cspipe
 
 GET  /demo     a page that breaks its own policy: open it in a browser

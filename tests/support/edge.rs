@@ -7,7 +7,7 @@
 use super::{Bench, stages};
 use arc_swap::ArcSwap;
 use cspipe::filter::RuleSet;
-use cspipe::http::{Metrics, Private, Server, Settings};
+use cspipe::http::{self, Metrics, Private, Server, Settings};
 use cspipe::pipeline::{self, Pipeline};
 use cspipe::publish::Sink;
 use cspipe::reload::{self, Reloader};
@@ -204,8 +204,8 @@ impl Edge {
 pub fn start_another(edge: &Edge, settings: &Settings) -> Result<Server, cspipe::http::StartError> {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).expect("the names are free");
-    let parts = private(&registry, &edge.pipeline, None, None);
-    Server::start(settings, Arc::clone(&edge.pipeline), metrics, parts)
+    let (parts, edge_parts) = private(&registry, &edge.pipeline, None, None);
+    Server::start(settings, Arc::clone(&edge.pipeline), metrics, parts, edge_parts)
 }
 
 /// What came back for one request.
@@ -360,8 +360,8 @@ fn serve(
     database: Option<PathBuf>,
 ) -> Server {
     let metrics = Metrics::register(registry).expect("the names are free");
-    let parts = private(registry, pipeline, reloader, database);
-    Server::start(settings, Arc::clone(pipeline), metrics, parts).expect("ports are free")
+    let (private, edge) = private(registry, pipeline, reloader, database);
+    Server::start(settings, Arc::clone(pipeline), metrics, private, edge).expect("ports are free")
 }
 
 fn private(
@@ -369,11 +369,18 @@ fn private(
     pipeline: &Arc<Pipeline>,
     reloader: Option<Arc<Reloader>>,
     database: Option<PathBuf>,
-) -> Private {
+) -> (Private, http::Edge) {
     let pipeline = Arc::clone(pipeline);
-    Private {
-        registry: registry.clone(),
-        ready: Arc::new(move || pipeline.is_ready()),
+    let private =
+        Private {
+            registry: registry.clone(),
+            ready: Arc::new(move || {
+                if pipeline.is_ready() { Ok(()) } else { Err("reports cannot be stored") }
+            }),
+            version: "1.2.3",
+            revision: "abc",
+        };
+    let edge = http::Edge {
         reload: Arc::new(move || match &reloader {
             Some(reloader) => {
                 let rules = reloader.reload().map_err(|error| error.to_string())?;
@@ -381,8 +388,7 @@ fn private(
             }
             None => Err("no rules to read".to_owned()),
         }),
-        version: "1.2.3",
-        revision: "abc",
         database,
-    }
+    };
+    (private, edge)
 }
