@@ -195,6 +195,7 @@ impl Pipeline {
                     id: Uuid::now_v7(),
                     received_at: delivery.received_at,
                     rejection,
+                    detail: None,
                     content_type: delivery.content_type,
                     user_agent: delivery.user_agent,
                     app_name: &self.stages.app_name(delivery),

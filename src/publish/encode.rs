@@ -134,7 +134,8 @@ pub fn encode_rejected(record: &RejectedRecord<'_>, batch: &mut Batch) {
     object.number("schema", Some(Record::SCHEMA));
     object.text("stream", Some(Stream::Rejected.name()));
     object.text("reason", Some(record.rejection.label()));
-    object.text("detail", Some(&record.rejection.to_string()));
+    let own = record.rejection.to_string();
+    object.text("detail", Some(record.detail.unwrap_or(&own)));
     let app = object.located_text("app_name", record.app_name);
     object.text("content_type", record.content_type);
     object.text("user_agent", record.user_agent);

@@ -48,6 +48,8 @@ pub enum Rejection {
     TooLargeForKafka,
     /// It was read, and Kafka says that its record is not valid for the topic.
     RefusedByKafka,
+    /// It was in its topic, and Elasticsearch does not take it.
+    RefusedByElasticsearch,
 }
 
 /// How many reports of one request ended how.
@@ -72,11 +74,12 @@ impl Rejection {
             Self::SaysNothing => "says_nothing",
             Self::TooLargeForKafka => "too_large_for_kafka",
             Self::RefusedByKafka => "refused_by_kafka",
+            Self::RefusedByElasticsearch => "refused_by_elasticsearch",
         }
     }
 
     /// Every label, for whoever wants to register them ahead.
-    pub const LABELS: [&'static str; 9] = [
+    pub const LABELS: [&'static str; 10] = [
         "empty",
         "syntax",
         "too_deep",
@@ -86,6 +89,7 @@ impl Rejection {
         "says_nothing",
         "too_large_for_kafka",
         "refused_by_kafka",
+        "refused_by_elasticsearch",
     ];
 }
 
@@ -110,6 +114,7 @@ impl fmt::Display for Rejection {
             Self::RefusedByKafka => {
                 out.write_str("Kafka says that the record is not valid for the topic")
             }
+            Self::RefusedByElasticsearch => out.write_str("Elasticsearch does not take the record"),
         }
     }
 }

@@ -37,6 +37,8 @@ pub struct RejectedRecord<'a> {
     pub id: Uuid,
     pub received_at: Timestamp,
     pub rejection: Rejection,
+    /// What whoever refused it says; the rejection's own words when absent.
+    pub detail: Option<&'a str>,
     pub content_type: Option<&'a str>,
     pub user_agent: Option<&'a str>,
     pub app_name: &'a str,

@@ -90,6 +90,7 @@ pub(super) fn encode_specimen(
         id: record.id,
         received_at: record.received_at,
         rejection,
+        detail: None,
         content_type: None,
         user_agent: None,
         app_name: record.app,
