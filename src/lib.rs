@@ -4,7 +4,8 @@
 //! [`normalize`] takes the browser's quirks away and scrubs secrets; [`mod@derive`] works out what
 //! follows; [`filter`] says whether it is noise, and why; [`publish`] writes the record down and
 //! hands it to a sink. [`pipeline`] puts these verbs in order, and is the only one that knows them
-//! all. [`http`] answers 204 once the sink's receipt says that the records are durable.
+//! all. [`http`] answers 204 once the sink's receipt says that the records are durable. Where that
+//! was Kafka, [`index`] takes them from there to Elasticsearch, in a process of its own.
 //!
 //! Modules stand in the order in which data flows; imports point upwards in this list only, and
 //! `tests/architecture.rs` holds them to it.
@@ -27,6 +28,7 @@ pub mod explain;
 
 pub mod reload;
 pub mod http;
+pub mod index;
 
 pub mod metrics;
 pub mod settings;

@@ -19,6 +19,7 @@ const ORDER: &[&str] = &[
     "explain",
     "reload",
     "http",
+    "index",
     "metrics",
     "settings",
     "app",

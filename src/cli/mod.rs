@@ -6,6 +6,7 @@
 mod check;
 mod explain;
 mod health;
+mod index;
 mod init;
 mod progress;
 mod rules;
@@ -62,6 +63,11 @@ enum Command {
     /// Tries a rule on what is stored, or shows what it does.
     #[command(subcommand)]
     Rules(rules::RulesCommand),
+    /// Takes records from Kafka to Elasticsearch or OpenSearch until told to stop.
+    ///
+    /// Several with the same settings share the work. What is killed or away meanwhile loses no
+    /// record and makes none twice. With --setup it installs the templates and ends.
+    Index(index::IndexArgs),
     /// Shows and exports what waits for Kafka.
     ///
     /// Without a command it shows how much there is. Works beside a running edge, and changes
@@ -131,6 +137,7 @@ pub fn run() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Rules(command) => rules::run(&command),
+        Command::Index(arguments) => index::run(arguments),
         Command::Spool(arguments) => spool::run(arguments),
         Command::Health(arguments) => health::run(arguments),
     }
@@ -139,7 +146,7 @@ pub fn run() -> ExitCode {
 fn serve(arguments: ServeArgs) -> ExitCode {
     let ServeArgs { settings, listen, private, data, kafka } = arguments;
     let SettingsArgs { config, filters } = settings;
-    let flags = Flags { config, filters, listen, private, data, kafka };
+    let flags = Flags { config, filters, listen, private, data, kafka, ..Flags::default() };
     let settings = match settings::load(&flags) {
         Ok(settings) => settings,
         Err(error) => return wrong(&error),
@@ -255,5 +262,6 @@ Examples:
   cspipe explain report.json --path /csp/shop   what becomes of this report, and why
   cspipe rules try site.toml --since 7d         what a changed rule file would move
   cspipe rules why crawler-traffic              a rule, its examples, its hits by day
+  cspipe index --elasticsearch URL --kafka BROKERS   from Kafka to Elasticsearch
   cspipe spool                                  what waits for Kafka on this machine
   sqlite3 data/cspipe.db 'SELECT timestamp, app_name, classification, blocked_uri FROM clean'";

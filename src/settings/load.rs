@@ -20,6 +20,10 @@ pub struct Flags {
     pub filters: Option<PathBuf>,
     /// Brokers of Kafka.
     pub kafka: Option<String>,
+    /// Addresses of Elasticsearch.
+    pub elasticsearch: Option<String>,
+    /// The private address of the indexer.
+    pub index_private: Option<SocketAddr>,
 }
 
 /// Why there are no settings. One line each.
@@ -73,6 +77,17 @@ pub fn load(flags: &Flags) -> Result<Settings, SettingsError> {
             key: format!("{key}: "),
             message: message.to_owned(),
         }
+    })?;
+    // The edge may run with a section `kafka` that would be wrong for an indexer.
+    let checked = settings.index.check();
+    let shared = match &settings.index.elasticsearch {
+        Some(_) => settings.index.check_kafka(&settings.kafka),
+        None => Ok(()),
+    };
+    checked.and(shared).map_err(|error| SettingsError::Invalid {
+        source_name: "settings".to_owned(),
+        key: format!("key `{}`: ", error.key),
+        message: error.message,
     })?;
     Ok(settings)
 }
@@ -183,7 +198,16 @@ impl Provider for FlagValues<'_> {
     }
 
     fn data(&self) -> Result<Map<Profile, Dict>, figment::Error> {
-        let Flags { config: _, listen, private, data, filters, kafka } = self.0;
+        let Flags {
+            config: _,
+            listen,
+            private,
+            data,
+            filters,
+            kafka,
+            elasticsearch,
+            index_private,
+        } = self.0;
         let mut values = Dict::new();
         let mut http = Dict::new();
         let addresses = [("listen", listen), ("private", private)];
@@ -198,6 +222,16 @@ impl Provider for FlagValues<'_> {
         if let Some(brokers) = kafka {
             let kafka = Dict::from([("brokers".to_owned(), brokers.clone().into())]);
             values.insert("kafka".to_owned(), kafka.into());
+        }
+        let mut index = Dict::new();
+        if let Some(addresses) = elasticsearch {
+            index.insert("elasticsearch".to_owned(), addresses.clone().into());
+        }
+        if let Some(address) = index_private {
+            index.insert("private".to_owned(), address.to_string().into());
+        }
+        if !index.is_empty() {
+            values.insert("index".to_owned(), index.into());
         }
         for (key, path) in [("data", data), ("filters", filters)] {
             if let Some(path) = path {
@@ -216,6 +250,8 @@ const FLAG_VARIABLES: &[&str] = &[
     "CSPIPE_DATA",
     "CSPIPE_FILTERS",
     "CSPIPE_KAFKA",
+    "CSPIPE_ELASTICSEARCH",
+    "CSPIPE_INDEX_PRIVATE",
     "CSPIPE_LOG",
     // Read when the program is built.
     "CSPIPE_REVISION",

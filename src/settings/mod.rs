@@ -10,7 +10,7 @@ pub use load::{DEFAULT_FILE, Flags, SettingsError, load};
 
 use crate::publish::kafka;
 use crate::store::spool;
-use crate::{derive, http, normalize, pipeline, store};
+use crate::{derive, http, index, normalize, pipeline, store};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -31,6 +31,7 @@ pub struct Settings {
     pub store: store::Settings,
     pub kafka: kafka::Settings,
     pub spool: spool::Settings,
+    pub index: index::Settings,
 }
 
 /// The data directory.

@@ -43,8 +43,9 @@ mod trouble;
 
 pub use courier::Handle;
 pub use metrics::Metrics;
+pub(crate) use producer::NO_OFFSET;
 pub use properties::Properties;
-pub use settings::{PropertyError, Settings};
+pub use settings::{PropertyError, Settings, Topics};
 
 use crate::store::spool;
 use courier::Courier;

@@ -140,7 +140,7 @@ impl ProducerContext for Context {
 }
 
 impl Topics {
-    pub(super) fn of(&self, stream: Stream) -> &str {
+    pub(crate) fn of(&self, stream: Stream) -> &str {
         match stream {
             Stream::Clean => &self.clean,
             Stream::Filtered => &self.filtered,
@@ -185,7 +185,7 @@ fn shard(id: Uuid, shards: u16) -> u16 {
 }
 
 /// `RD_KAFKA_OFFSET_INVALID`, the offset of a record that no answer was about.
-const NO_OFFSET: i64 = -1001;
+pub(crate) const NO_OFFSET: i64 = -1001;
 /// How many events are served in a row; each may tell of thousands of records.
 const EVENTS: usize = 64;
 /// The version of the record's shape, as a header says it.

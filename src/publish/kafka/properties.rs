@@ -25,9 +25,14 @@ impl Properties {
 
     /// The first property that is not to be set, and why.
     pub(super) fn refused(&self) -> Option<(&str, &'static str)> {
+        self.first_of(REFUSED)
+    }
+
+    /// The first property that stands in a table of names and reasons.
+    pub(crate) fn first_of(&self, table: &[(&str, &'static str)]) -> Option<(&str, &'static str)> {
         let names = self.0.keys();
         names.map(String::as_str).find_map(|name| {
-            let (_, why) = REFUSED.iter().find(|(refused, _)| *refused == name)?;
+            let (_, why) = table.iter().find(|(refused, _)| *refused == name)?;
             Some((name, *why))
         })
     }

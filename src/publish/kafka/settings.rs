@@ -215,7 +215,7 @@ impl Settings {
     }
 
     /// The configuration of a producer that keeps what a 204 promises.
-    pub(super) fn producer(&self, edge: &str) -> ClientConfig {
+    pub(crate) fn producer(&self, edge: &str) -> ClientConfig {
         let mut config = self.client(edge);
         let queue_kib = self.queue_bytes.as_u64() / 1024;
         config
@@ -232,7 +232,7 @@ impl Settings {
     }
 
     /// The configuration of any client.
-    pub(super) fn client(&self, edge: &str) -> ClientConfig {
+    pub(crate) fn client(&self, edge: &str) -> ClientConfig {
         let mut config = ClientConfig::new();
         // librdkafka's own 10 s would let an outage of one second last eleven.
         config
@@ -261,7 +261,7 @@ impl Settings {
 }
 
 impl Topics {
-    pub(super) fn names(&self) -> [(&'static str, &str); 4] {
+    pub(crate) fn names(&self) -> [(&'static str, &str); 4] {
         [
             ("clean", &self.clean),
             ("filtered", &self.filtered),

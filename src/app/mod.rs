@@ -3,6 +3,10 @@
 //! In: settings. Out: an exit. Everything is put together here and nowhere else, in the order of
 //! the data's way backwards: the store before the pipeline that writes to it, the listeners last.
 
+mod index;
+
+pub use index::index;
+
 use crate::http::{self, Private, Server};
 use crate::metrics::{REVISION, VERSION, registry};
 use crate::pipeline::{self, Pipeline, Stages};

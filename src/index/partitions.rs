@@ -1,0 +1,204 @@
+//! How far each partition is answered.
+//!
+//! In: what was taken out of a partition, and what of it is done, in any order. Out: the offset up
+//! to which everything is done, which is all that may ever be committed. It knows neither Kafka
+//! nor Elasticsearch.
+
+use super::batch::Place;
+use crate::report::Stream;
+use std::collections::{BTreeMap, VecDeque};
+
+/// The partitions that this indexer has.
+#[derive(Debug, Default)]
+pub(super) struct Partitions {
+    all: BTreeMap<(Stream, i32), Partition>,
+    /// The last that was given out.
+    epoch: u32,
+}
+
+/// One partition in one assignment.
+#[derive(Debug)]
+struct Partition {
+    epoch: u32,
+    /// The last offset that was taken.
+    taken: Option<i64>,
+    /// What was taken and is not behind the answered prefix: its offset, and whether it is done.
+    window: VecDeque<(i64, bool)>,
+    /// Up to here everything is done: the offset to go on from.
+    answered: Option<i64>,
+    /// What is known to be committed.
+    committed: Option<i64>,
+}
+
+impl Partitions {
+    /// A partition was assigned. What is still heard of it from before counts no more.
+    pub(super) fn assign(&mut self, stream: Stream, partition: i32) {
+        let fresh = self.fresh();
+        self.all.insert((stream, partition), fresh);
+    }
+
+    /// A partition was taken away.
+    pub(super) fn revoke(&mut self, stream: Stream, partition: i32) {
+        self.all.remove(&(stream, partition));
+    }
+
+    fn fresh(&mut self) -> Partition {
+        self.epoch += 1;
+        Partition {
+            epoch: self.epoch,
+            taken: None,
+            window: VecDeque::new(),
+            answered: None,
+            committed: None,
+        }
+    }
+
+    /// A record was read. Nothing when its partition is not ours.
+    pub(super) fn take(&mut self, stream: Stream, partition: i32, offset: i64) -> Option<Place> {
+        let key = (stream, partition);
+        // It goes back when a topic was made anew or its end was lost: what was is no more.
+        let went_back = self.all.get(&key)?.taken.is_some_and(|taken| offset <= taken);
+        if went_back {
+            let fresh = self.fresh();
+            self.all.insert(key, fresh);
+        }
+        let known = self.all.get_mut(&key)?;
+        known.taken = Some(offset);
+        known.window.push_back((offset, false));
+        Some(Place { partition, epoch: known.epoch, offset })
+    }
+
+    /// A record is done: Elasticsearch has it, or its refusal is in Kafka.
+    pub(super) fn done(&mut self, stream: Stream, place: Place) {
+        let Some(known) = self.all.get_mut(&(stream, place.partition)) else { return };
+        if known.epoch != place.epoch {
+            return;
+        }
+        if let Ok(at) = known.window.binary_search_by_key(&place.offset, |(offset, _)| *offset)
+            && let Some((_, is_done)) = known.window.get_mut(at)
+        {
+            *is_done = true;
+        }
+        while let Some((offset, true)) = known.window.front() {
+            known.answered = Some(offset + 1);
+            known.window.pop_front();
+        }
+    }
+
+    /// Whether a place is in a partition that is ours, in the assignment in which it was read.
+    pub(super) fn is_ours(&self, stream: Stream, place: Place) -> bool {
+        self.all.get(&(stream, place.partition)).is_some_and(|known| known.epoch == place.epoch)
+    }
+
+    /// How many records of a stream stand behind one that is not done.
+    pub(super) fn window(&self, stream: Stream) -> usize {
+        let of_stream = self.all.iter().filter(|((of, _), _)| *of == stream);
+        of_stream.map(|(_, known)| known.window.len()).max().unwrap_or(0)
+    }
+
+    /// Whether all that was taken is done.
+    pub(super) fn is_settled(&self, stream: Stream, partition: i32) -> bool {
+        self.all.get(&(stream, partition)).is_none_or(|known| known.window.is_empty())
+    }
+
+    pub(super) fn all(&self) -> impl Iterator<Item = (Stream, i32)> {
+        self.all.keys().copied()
+    }
+
+    /// The offsets that may be committed and are not.
+    pub(super) fn to_commit(&self) -> impl Iterator<Item = (Stream, i32, i64)> {
+        self.all.iter().filter_map(|((stream, partition), known)| {
+            let answered = known.answered.filter(|_| known.committed != known.answered)?;
+            Some((*stream, *partition, answered))
+        })
+    }
+
+    /// An offset was committed.
+    pub(super) fn committed(&mut self, stream: Stream, partition: i32, offset: i64) {
+        if let Some(known) = self.all.get_mut(&(stream, partition)) {
+            known.committed = Some(offset);
+        }
+    }
+
+    /// What is known to be committed of each partition.
+    pub(super) fn positions(&self) -> impl Iterator<Item = (Stream, i32, Option<i64>)> {
+        let all = self.all.iter();
+        all.map(|((stream, partition), known)| (*stream, *partition, known.committed))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const CLEAN: Stream = Stream::Clean;
+
+    fn partitions() -> Partitions {
+        let mut partitions = Partitions::default();
+        partitions.assign(CLEAN, 0);
+        partitions
+    }
+
+    #[test]
+    fn only_what_is_behind_nothing_undone_is_committed() {
+        let mut partitions = partitions();
+        // Offsets have gaps where a topic was compacted.
+        let places = [3, 4, 7, 8].map(|at| partitions.take(CLEAN, 0, at).expect("ours"));
+        assert_eq!(partitions.to_commit().count(), 0);
+        partitions.done(CLEAN, places[1]);
+        partitions.done(CLEAN, places[2]);
+        assert_eq!(partitions.to_commit().count(), 0);
+        partitions.done(CLEAN, places[0]);
+        assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 8)]);
+        partitions.committed(CLEAN, 0, 8);
+        assert_eq!(partitions.to_commit().count(), 0);
+        assert!(!partitions.is_settled(CLEAN, 0));
+        partitions.done(CLEAN, places[3]);
+        partitions.done(CLEAN, places[3]);
+        assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 9)]);
+        assert!(partitions.is_settled(CLEAN, 0));
+    }
+
+    #[test]
+    fn late_answers_of_a_lost_partition_are_ignored() {
+        let mut partitions = partitions();
+        let place = partitions.take(CLEAN, 0, 5).expect("ours");
+        partitions.revoke(CLEAN, 0);
+        partitions.done(CLEAN, place);
+        assert!(!partitions.is_ours(CLEAN, place));
+        assert_eq!(partitions.take(CLEAN, 0, 6), None);
+        partitions.assign(CLEAN, 0);
+        let again = partitions.take(CLEAN, 0, 5).expect("ours again");
+        partitions.done(CLEAN, place);
+        assert_eq!(partitions.to_commit().count(), 0);
+        partitions.done(CLEAN, again);
+        assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 6)]);
+    }
+
+    #[test]
+    fn a_topic_that_was_made_anew_begins_anew() {
+        let mut partitions = partitions();
+        let old = partitions.take(CLEAN, 0, 500).expect("ours");
+        let new = partitions.take(CLEAN, 0, 0).expect("ours");
+        partitions.done(CLEAN, old);
+        assert_eq!(partitions.to_commit().count(), 0);
+        partitions.done(CLEAN, new);
+        assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 1)]);
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_undone_is_ever_behind_a_commit(order in Just((0..60i64).collect::<Vec<_>>()).prop_shuffle(), upto in 0usize..60) {
+            let mut partitions = partitions();
+            let places: Vec<_> =
+                (0..60).map(|at| partitions.take(CLEAN, 0, at).expect("ours")).collect();
+            for at in &order[..upto] {
+                partitions.done(CLEAN, places[usize::try_from(*at).expect("small")]);
+            }
+            let first_undone = order[upto..].iter().min().copied().unwrap_or(60);
+            let commit = partitions.to_commit().next().map_or(0, |(_, _, offset)| offset);
+            prop_assert_eq!(commit, first_undone);
+        }
+    }
+}
