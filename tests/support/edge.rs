@@ -201,7 +201,7 @@ impl Edge {
 }
 
 /// Starts a second server, which is how a port that is taken is found out.
-pub fn start_another(edge: &Edge, settings: &Settings) -> Result<Server, cspipe::http::StartError> {
+pub fn start_another(edge: &Edge, settings: &Settings) -> Result<Server, http::StartError> {
     let registry = Registry::new();
     let metrics = Metrics::register(&registry).expect("the names are free");
     let (parts, edge_parts) = private(&registry, &edge.pipeline, None, None);

@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod edge;
+pub mod elasticsearch;
 pub mod kafka;
 pub mod process;
 pub mod stack;
