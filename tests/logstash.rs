@@ -5,6 +5,7 @@
 
 mod support;
 
+use cspipe::report::Stream;
 use cspipe::settings::Settings;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,14 +13,15 @@ use std::fs;
 use support::stack::{read, service};
 
 /// Stream, topic, data stream.
-fn streams() -> [(&'static str, String, &'static str); 4] {
-    let topics = Settings::default().kafka.topics;
+fn streams() -> [(&'static str, String, String); 4] {
+    let Settings { kafka, index, .. } = Settings::default();
     [
-        ("clean", topics.clean, "logs-csp.violation-default"),
-        ("filtered", topics.filtered, "logs-csp.filtered-default"),
-        ("rejected", topics.rejected, "logs-csp.rejected-default"),
-        ("other", topics.other, "logs-csp.other-default"),
+        (Stream::Clean, kafka.topics.clean),
+        (Stream::Filtered, kafka.topics.filtered),
+        (Stream::Rejected, kafka.topics.rejected),
+        (Stream::Other, kafka.topics.other),
     ]
+    .map(|(stream, topic)| (stream.name(), topic, index.data_stream(stream)))
 }
 
 #[test]
@@ -28,7 +30,7 @@ fn every_stream_goes_to_its_data_stream() {
     for (stream, topic, index) in streams() {
         let text = read(&format!("config/logstash/pipeline/{stream}.conf"));
         let sections = parse(&text).unwrap_or_else(|why| panic!("{stream}.conf: {why}"));
-        assert_eq!(check(stream, &topic, index, &sections, &environment), Vec::<String>::new());
+        assert_eq!(check(stream, &topic, &index, &sections, &environment), Vec::<String>::new());
     }
 }
 

@@ -152,6 +152,7 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
 }
 
 /// Where records become durable: what the settings chose.
+#[expect(clippy::large_enum_variant, reason = "there is one of it")]
 enum Ground {
     Store(Store),
     Kafka { kafka: Kafka, spool: Spool, spooled: spool::Metrics },
