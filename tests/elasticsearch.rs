@@ -52,7 +52,7 @@ fn fits(schema: &Value, mapping: &Value) -> bool {
     }
     let one_of = schema["enum"].as_array().and_then(|values| values.first());
     let example = schema.get("const").or(one_of);
-    let kind = schema["type"].as_str().unwrap_or(match example {
+    let kind = schema["type"].as_str().unwrap_or_else(|| match example {
         Some(Value::Number(_)) => "integer",
         Some(Value::String(_)) => "string",
         other => panic!("{other:?} in {schema}"),

@@ -88,7 +88,7 @@ impl Shared {
     /// One client, until the load is stopped.
     fn send(&self) {
         let mut connection: Option<(SocketAddr, Connection)> = None;
-        let mut due = Instant::now();
+        let (mut due, mut used) = (Instant::now(), Instant::now());
         while !self.is_done.load(SeqCst) {
             let Some(edge) = *self.edge.lock().unwrap_or_else(PoisonError::into_inner) else {
                 connection = None;
@@ -98,7 +98,9 @@ impl Shared {
             thread::sleep(due.saturating_duration_since(Instant::now()));
             // What a slow answer cost is not made up for.
             due = due.max(Instant::now()) + self.pause;
-            let kept = connection.take().filter(|(address, _)| *address == edge);
+            // A connection that has rested, because this machine did, may be closing at the other end.
+            let kept = connection.take();
+            let kept = kept.filter(|(address, _)| *address == edge && used.elapsed() < REST);
             let Some(mut open) = kept.map(|(_, open)| open).or_else(|| Connection::open(edge).ok())
             else {
                 thread::sleep(Duration::from_millis(2));
@@ -109,6 +111,7 @@ impl Shared {
             {
                 connection = Some((edge, open));
             }
+            used = Instant::now();
         }
     }
 
@@ -152,3 +155,6 @@ impl Shared {
 
 /// Enough that waiting for half a second each still is a load.
 const CLIENTS: u32 = 32;
+
+/// How long a connection is kept without a request. The edge gives it up after five seconds.
+const REST: Duration = Duration::from_secs(2);
