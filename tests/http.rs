@@ -392,9 +392,26 @@ fn an_old_connection_is_closed_between_requests() {
 }
 
 #[test]
+fn a_busy_connection_grows_old_without_losing_a_request() {
+    let edge =
+        Edge::in_memory(&Settings { max_connection_age: Duration::from_millis(100), ..patient() });
+    let (mut stream, mut closed) = (edge.connect(), 0);
+    while closed < 10 {
+        let answer = exchange(&mut stream, post("/csp", REPORT));
+        assert_eq!(answer.status, 204);
+        if answer.header("connection") == Some("close") {
+            closed += 1;
+            assert_eq!(until_closed(&mut stream), "");
+            stream = edge.connect();
+        }
+    }
+}
+
+#[test]
 fn a_client_that_never_reads_is_cut_off() {
     let edge = Edge::in_memory(&Settings {
         max_connection_age: Duration::from_millis(300),
+        head_timeout: Duration::from_millis(300),
         drain_timeout: Duration::from_millis(300),
         ..patient()
     });

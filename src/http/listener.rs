@@ -15,6 +15,7 @@ use super::status::Code;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
+use hyper::header::{CONNECTION, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
@@ -150,9 +151,18 @@ impl Acceptor {
         let _ = stream.set_nodelay(true);
         let (socket, notes) = Socket::new(stream);
         let heard = Arc::clone(&notes);
+        let (opened, max_age) = (Instant::now(), self.max_age);
         let service = service_fn(move |request| {
             let response = respond(request, Arc::clone(&notes));
-            async { Ok::<_, Infallible>(response.await) }
+            async move {
+                let mut response = response.await;
+                // Told with an answer: whoever closes between two requests loses the one that is on
+                // its way. A connection without requests is given up after `head_timeout`.
+                if opened.elapsed() >= max_age {
+                    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+                }
+                Ok::<_, Infallible>(response)
+            }
         });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -175,7 +185,8 @@ impl Acceptor {
                         sleep(FIRST_REQUEST).await;
                     }
                 }
-                () = sleep(self.max_age) => {}
+                // By then it was told to, or has rested for too long; this one reads no answers.
+                () = sleep(self.max_age + self.head_timeout) => {}
             }
         };
         let ended = select! {

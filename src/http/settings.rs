@@ -37,7 +37,9 @@ pub struct Settings {
     #[serde(with = "duration")]
     pub body_timeout: Duration,
     /// How old a connection may grow before it is told to close, so that load spreads over new
-    /// instances. It is cut `drain_timeout` later, should the client not read its answers.
+    /// instances. It is told with an answer, as whoever closes between two requests loses the one
+    /// that is on its way. It is cut `head_timeout` and `drain_timeout` later, should the client not
+    /// read its answers.
     #[serde(with = "duration")]
     pub max_connection_age: Duration,
     /// How long requests that are being answered may take when the process is told to stop.
