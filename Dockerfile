@@ -36,7 +36,8 @@ LABEL org.opencontainers.image.title="cspipe" \
       org.opencontainers.image.licenses="Apache-2.0"
 USER 10001:10001
 WORKDIR /var/lib/cspipe
-VOLUME /var/lib/cspipe/data
+# No VOLUME: what mounts the folder above, as Kubernetes may, would find an empty one laid over it there,
+# and lose what is written with the container. Who wants to keep the data names a volume.
 # Inside a container loopback reaches nobody; publish 8081 only where metrics may be read.
 ENV CSPIPE_LISTEN=0.0.0.0:8080 CSPIPE_PRIVATE=0.0.0.0:8081 CSPIPE_DATA=/var/lib/cspipe/data
 # 8082 is the private address of `cspipe index`, which is set where that is run.

@@ -1,6 +1,6 @@
 """Kubernetes' manifests: schemas, references among them, and that they fit the program."""
 
-import copy, os, pathlib, shutil, subprocess, tomllib
+import copy, os, pathlib, re, shutil, subprocess, tomllib
 import kubernetes_validate, yaml
 from bench import ROOT, environment, free_port, get, wait_for_answer
 
@@ -151,6 +151,17 @@ def references(bench, objects, kustomization):
     )
 
 
+def hidden(dockerfile, mounts):
+    """The image's volumes strictly below a mount: containerd lays an empty folder over each."""
+    declared = [
+        volume
+        for line in dockerfile.splitlines()
+        if line.startswith("VOLUME ")
+        for volume in re.findall(r'[^\s\[\]",]+', line.removeprefix("VOLUME "))
+    ]
+    return [v for v in declared if any(v.startswith(f"{mount.rstrip('/')}/") for mount in mounts)]
+
+
 def hardened(bench, objects):
     wrong = []
     for name, template in pods(objects).items():
@@ -175,6 +186,17 @@ def hardened(bench, objects):
     dockerfile = (ROOT / "Dockerfile").read_text()
     if "--uid 10001" not in dockerfile:
         wrong.append("the image's user is another")
+    mounts = [
+        mount["mountPath"]
+        for template in pods(objects).values()
+        for container in template["spec"]["containers"]
+        for mount in container["volumeMounts"]
+    ]
+    wrong += [f"VOLUME {volume} hides a part of its mount" for volume in hidden(dockerfile, mounts)]
+    # What this is to find, if the image declares it again.
+    mistake = f"VOLUME {mounts[0]}/data\n"
+    if not hidden(mistake, mounts) or hidden(f"VOLUME {mounts[0]}\n", mounts):
+        wrong.append("a hidden mount would not be found")
     bench.hold(
         not wrong, f"user, seccomp, read-only root, no capabilities, no token, limits: {wrong or 'all set'}"
     )
@@ -201,7 +223,7 @@ def program(bench, name, folder, objects):
         )
         settings = {
             "/etc/cspipe/cspipe.toml": str(folder / "cspipe.toml"),
-            "/var/lib/cspipe/data": str(bench.state() / "data"),
+            "/data/cspipe": str(bench.state() / "data"),
         }
         variables = {n: settings.get(v, v) for n, v in variables.items()}
         bench.is_right(variables, f"{pod}: settings")
