@@ -87,7 +87,7 @@ func checkService(service types.ServiceConfig, found finding) {
 			found("%s: may write to %s of the checkout", service.Name, filepath.Base(volume.Source))
 		}
 	}
-	if service.Build != nil && (!service.ReadOnly || !slices.Contains(service.CapDrop, "ALL")) {
+	if image, _, _ := strings.Cut(service.Image, ":"); image == "cspipe" && (!service.ReadOnly || !slices.Contains(service.CapDrop, "ALL")) {
 		found("%s: our own image runs with more than it needs", service.Name)
 	}
 	switch service.Restart {
@@ -225,6 +225,23 @@ func checkTogether(name string, project *types.Project, found finding) {
 				found("with %s: %s and %s both want port %s", name, other, service, port.Published)
 			}
 			published[port.Published] = service
+		}
+	}
+	// One service builds an image, and it is there for the others that take it.
+	built := map[string]string{}
+	for _, service := range slices.Sorted(maps.Keys(project.Services)) {
+		if project.Services[service].Build == nil {
+			continue
+		}
+		image := project.Services[service].Image
+		if other, taken := built[image]; taken {
+			found("with %s: %s and %s both build %s", name, other, service, image)
+		}
+		built[image] = service
+	}
+	for _, service := range project.Services {
+		if service.PullPolicy == types.PullPolicyNever && built[service.Image] == "" {
+			found("with %s: %s takes %s, which nobody builds", name, service.Name, service.Image)
 		}
 	}
 	adopted := map[string]bool{}

@@ -87,6 +87,8 @@ func TestMistakesAreFound(t *testing.T) {
 		{"two defaults", []string{c, "${DEMO_PER_SECOND:-10}", "${DEMO_PER_SECOND:-11}"}, "${DEMO_PER_SECOND} falls back"},
 		{"a variable that nothing reads", []string{envFile, "GRAFANA_PORT=3000", "GRAFANA_PORT=3000\nSPARE=1"}, ".env has SPARE"},
 		{"a profile that nothing has", []string{envFile, "COMPOSE_PROFILES=full", "COMPOSE_PROFILES=ful"}, "with nothing: nothing would start"},
+		{"one image built twice", []string{c, "  pull_policy: never\n", "  build: .\n"}, "with opensearch: edge and indexer both build cspipe:0.1.0"},
+		{"an image that nobody builds", []string{c, "  build:\n    context: .\n    args:\n      CSPIPE_REVISION: ${CSPIPE_REVISION:-unknown}\n", ""}, "takes cspipe:0.1.0, which nobody builds"},
 		{"our image with more than it needs", []string{c, "  read_only: true\n  cap_drop: [ALL]\n  # For", "  # For"}, "our own image runs with more than it needs"},
 	} {
 		t.Run(row.name, func(t *testing.T) {
