@@ -8,7 +8,7 @@ KUBERNETES = ROOT / "deploy/kubernetes"
 SETS = ["edge-kafka", "edge-embedded", "indexer"]
 # Those of which kubernetes-validate has the schemas, its own name for the newest included.
 VERSIONS = [f"1.{minor}" for minor in range(28, 38)]
-WORKLOADS = ("Deployment", "StatefulSet", "Job")
+WORKLOADS = ("Deployment", "StatefulSet")
 # A ConfigMap's limit, and beyond which `kubectl apply` must be told --server-side.
 CONFIG_MAP = 1024 * 1024
 
@@ -60,7 +60,7 @@ def against_schemas(bench, objects):
 
 def pods(objects):
     return {
-        thing["metadata"].get("name", "job"): thing["spec"]["template"]
+        thing["metadata"]["name"]: thing["spec"]["template"]
         for thing in objects
         if thing["kind"] in WORKLOADS
     }
@@ -169,6 +169,12 @@ def hardened(bench, objects):
         pod, container = spec["securityContext"], spec["containers"][0]
         own = container["securityContext"]
         wrong += [
+            f"{name}: the init container {before['name']} has another {key}"
+            for before in spec.get("initContainers", [])
+            for key in ("image", "env", "volumeMounts", "securityContext")
+            if before[key] != container[key]
+        ]
+        wrong += [
             f"{name}: {what}"
             for what, true in {
                 "user": pod["runAsNonRoot"] and pod["runAsUser"] == 10001,
@@ -209,12 +215,14 @@ def program(bench, name, folder, objects):
         if container["args"][0] == "index" and not bench.has_index:
             bench.skip(f"{pod}: this build has no `cspipe index`")
             continue
-        variables = {}
+        variables, secrets = {}, set()
         for variable in container["env"]:
             source = variable.get("valueFrom", {})
             variables[variable["name"]] = variable.get("value") or (
                 "pod-0" if "fieldRef" in source else "secret"
             )
+            if source.get("secretKeyRef", {}).get("optional"):
+                secrets.add(variable["name"])
         mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
         paths = [value for value in variables.values() if value.startswith("/")]
         bench.hold(
@@ -226,7 +234,24 @@ def program(bench, name, folder, objects):
             "/data/cspipe": str(bench.state() / "data"),
         }
         variables = {n: settings.get(v, v) for n, v in variables.items()}
+        bench.is_right({n: v for n, v in variables.items() if n not in secrets}, f"{pod}: no Secret")
+        if container["args"] == ["index"]:
+            # Either way to say who one is, and never both.
+            password = {"CSPIPE_INDEX__USERNAME", "CSPIPE_INDEX__PASSWORD"}
+            bench.is_right(
+                {n: v for n, v in variables.items() if n != "CSPIPE_INDEX__API_KEY"},
+                f"{pod}: settings with a password",
+            )
+            variables = {n: v for n, v in variables.items() if n not in password}
         bench.is_right(variables, f"{pod}: settings")
+        for before in template["spec"].get("initContainers", []):
+            nobody = {**variables, "CSPIPE_ELASTICSEARCH": "http://127.0.0.1:1"}
+            done = bench.run([*before["args"], "--wait", "0"], nobody)
+            told = done.stderr.strip()
+            bench.hold(
+                done.returncode not in (0, 2) and "is not there" in told,
+                f"{pod}: {before['args']} is understood, and looks for Elasticsearch: {told[-100:]!r}",
+            )
         if name == "edge-kafka":
             size = lambda text: float(text.removesuffix("B").removesuffix("Gi"))
             spool = size(tomllib.loads((folder / "cspipe.toml").read_text())["spool"]["max_bytes"])
