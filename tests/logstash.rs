@@ -51,6 +51,7 @@ fn mistakes_are_found() {
         ("manage_template => false", "manage_template => true", "manage_template"),
         ("ilm_enabled => false", "", "ilm_enabled"),
         ("[413]", "[400]", "dlq_custom_codes"),
+        ("version_conflict_engine_exception", "version_conflict", "silence_errors_in_log"),
         ("if [id] {", "if [@metadata] {", "condition"),
         ("${KAFKA_BROKERS:", "${KAFKA_SERVERS:", "KAFKA_SERVERS"),
         ("logstash-csp-clean", "logstash-csp", "group_id"),
@@ -106,6 +107,7 @@ fn check(
         is(output, "manage_template", "false");
         is(output, "ilm_enabled", "false");
         is(output, "dlq_custom_codes", "[413]");
+        is(output, "silence_errors_in_log", "[\"version_conflict_engine_exception\"]");
         // Without an id of cspipe's, Elasticsearch gives one.
         is(output, "document_id", if branch.name == known.name { "%{id}" } else { "" });
     }
