@@ -39,7 +39,13 @@ fn every_stream_has_its_data_stream_and_what_is_committed_is_not_read_again() {
     assert_eq!(indexer.get("/healthz").status, 200);
     assert_eq!(indexer.get("/demo").status, 404);
     assert_eq!(indexer.get("/reload").status, 404);
-    wait_until("no lag", || indexer.numbers().0.contains("cspipe_index_lag_records{"));
+    wait_until("no lag", || {
+        let numbers = indexer.numbers();
+        let lags = numbers.0.lines().filter(|line| line.starts_with("cspipe_index_lag_records{"));
+        // One for each partition of each topic.
+        lags.count() == 12 && numbers.of("cspipe_index_lag_records") == 0
+    });
+    assert!(indexer.numbers().of("cspipe_index_commits_total") > 0);
     indexer.stop();
 
     let before = server.bulks().len();
@@ -176,11 +182,16 @@ fn what_is_too_large_is_split_and_a_culprit_is_found() {
     assert!(specimens()[0].text("detail").contains("larger than Elasticsearch takes"));
 
     // All of a request is refused, until the one it is about is alone.
-    let whole =
-        json!({"error": {"type": "x_content_parse_exception", "reason": "why"}, "status": 400});
-    server.then(vec![Turn::Whole(400, whole.to_string())]);
+    server.refuse_all_with("\"s2\"");
     produce(&cluster, "csp.clean", &["s1", "s2", "s3"].map(record));
-    wait_until("the others", || server.documents(CLEAN).len() + specimens().len() == 64);
+    wait_until("its specimen", || specimens().len() == 2);
+    let is_of_s2 = |body: String| body == record("s2");
+    assert_eq!(specimens().iter().filter(|read| is_of_s2(read.text("body"))).count(), 1);
+    wait_until("the others", || {
+        let documents = server.documents(CLEAN);
+        ["s1", "s3"].iter().all(|id| documents.contains_key(*id))
+    });
+    assert_eq!(server.documents(CLEAN).len(), 62);
     indexer.stop();
 }
 
@@ -198,6 +209,54 @@ fn kill_9_before_a_commit_loses_nothing_and_makes_nothing_twice() {
     wait_until("all of them again", || indexer.numbers().of(duplicates) == 100);
     assert_eq!(server.documents(CLEAN).len(), 100);
     indexer.stop();
+}
+
+#[test]
+fn partitions_that_go_while_paused_and_come_back_are_read() {
+    let (folder, cluster, server) = (folder(), Cluster::start(1), Elasticsearch::start());
+    let topics = [
+        ("csp.clean", CLEAN),
+        ("csp.filtered", "logs-csp.filtered-default"),
+        ("csp.rejected", "logs-csp.rejected-default"),
+        ("csp.other", "logs-csp.other-default"),
+    ];
+    let fill = |round: &str, records: usize| {
+        for (topic, _) in topics {
+            for partition in 0..3 {
+                let long = |number| {
+                    let id = format!("{round}-{partition}-{number}");
+                    json!({"id": id, "a": "x".repeat(1000)}).to_string()
+                };
+                produce_to(&cluster, topic, partition, &(0..records).map(long).collect::<Vec<_>>());
+            }
+        }
+    };
+    let are_there =
+        |records: usize| topics.iter().all(|(_, index)| server.documents(index).len() == records);
+    let small = || {
+        let mut command = command(folder.path(), &cluster, &server);
+        command.env("CSPIPE_INDEX__BATCH_BYTES", "16 KiB");
+        command.env("CSPIPE_INDEX__IN_FLIGHT_BYTES", "128 KiB");
+        Indexer::spawn(&mut command)
+    };
+    let partitions =
+        |indexer: &Indexer| indexer.numbers().0.matches("cspipe_index_lag_records{").count();
+
+    server.be_away(true);
+    fill("first", 60);
+    let stays = small();
+    wait_until("all partitions", || partitions(&stays) == 12);
+    wait_until("a full memory", || stays.numbers().of("cspipe_index_in_flight_bytes") > 60_000);
+    // The one that comes waits for its share for seconds: what is full is paused long before.
+    let goes = small();
+    wait_until("a share", || partitions(&goes) == 6);
+    server.be_away(false);
+    wait_until("the first round", || are_there(180));
+    goes.stop();
+    wait_until("all partitions again", || partitions(&stays) == 12);
+    fill("second", 1);
+    wait_until("the second round", || are_there(183));
+    stays.stop();
 }
 
 #[test]
@@ -410,12 +469,16 @@ fn record(id: &str) -> String {
 
 /// Puts values into one partition, so that they are read together.
 fn produce(cluster: &Cluster, topic: &str, values: &[String]) {
+    produce_to(cluster, topic, 0, values);
+}
+
+fn produce_to(cluster: &Cluster, topic: &str, partition: i32, values: &[String]) {
     let producer: BaseProducer = ClientConfig::new()
         .set("bootstrap.servers", cluster.addresses())
         .create()
         .expect("a producer");
     for value in values {
-        let record = BaseRecord::<(), String>::to(topic).payload(value).partition(0);
+        let record = BaseRecord::<(), String>::to(topic).payload(value).partition(partition);
         producer.send(record).map_err(|(error, _)| error).expect("room");
     }
     producer.flush(PATIENCE).expect("it is taken");

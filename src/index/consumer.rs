@@ -257,7 +257,14 @@ impl ConsumerContext for Context {
     fn pre_rebalance(&self, client: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         match rebalance {
             Rebalance::Revoke(list) => self.give_away(client, list),
-            Rebalance::Assign(_) => {}
+            Rebalance::Assign(list) => {
+                // librdkafka remembers that a partition was paused when it goes and comes back, and
+                // nobody but who has it may resume it. What is full still is paused again by
+                // `may_read`, and to resume what is not paused does nothing.
+                if let Err(error) = client.resume(&(*list).clone()) {
+                    tracing::warn!("cannot resume partitions that have come: {error}");
+                }
+            }
             Rebalance::Error(error) => tracing::error!("the group cannot share out: {error}"),
         }
     }

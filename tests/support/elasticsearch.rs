@@ -41,6 +41,8 @@ struct State {
     turns: VecDeque<Turn>,
     /// Held for every request, beside what is scripted.
     refuses: Option<(&'static str, &'static str)>,
+    refuses_all_with: Option<&'static str>,
+    is_away: bool,
     most_bytes: Option<usize>,
     heard: Vec<Heard>,
     documents: BTreeMap<(String, String), String>,
@@ -74,6 +76,16 @@ impl Elasticsearch {
     /// Refuses what goes to an index and holds a text, for ever.
     pub fn refuse(&self, index: &'static str, text: &'static str) {
         self.state().refuses = Some((index, text));
+    }
+
+    /// Answers 400, as a whole, to every request that has a text in it.
+    pub fn refuse_all_with(&self, text: &'static str) {
+        self.state().refuses_all_with = Some(text);
+    }
+
+    /// Answers 503 to whatever is to be written, until told otherwise.
+    pub fn be_away(&self, is_away: bool) {
+        self.state().is_away = is_away;
     }
 
     /// Answers 413 to what is larger.
@@ -157,6 +169,13 @@ fn answer(heard: &Heard, state: &mut State) -> Option<(u16, String)> {
     };
     if state.most_bytes.is_some_and(|most| heard.body.len() > most) {
         return Some((413, "too large".to_owned()));
+    }
+    if state.is_away {
+        return Some((503, "away".to_owned()));
+    }
+    if state.refuses_all_with.is_some_and(|text| heard.body.contains(text)) {
+        let error = json!({"type": "x_content_parse_exception", "reason": "why"});
+        return Some((400, json!({"error": error, "status": 400}).to_string()));
     }
     let turn = state.turns.pop_front();
     if let Some(Turn::Whole(status, body)) = turn {
