@@ -23,6 +23,7 @@ mod answer;
 mod batch;
 mod client;
 mod commit;
+mod complaints;
 mod consumer;
 mod credentials;
 mod dispatch;
