@@ -8,7 +8,9 @@
 //! given away, what is under way of it is waited for, shortly, and committed, so that the next one
 //! begins behind it.
 
+use super::answer::cut;
 use super::commit::{self, Commits};
+use super::complaints::Complaints;
 use super::metrics::Metrics;
 use super::work::Work;
 use super::{Health, spawn};
@@ -35,7 +37,7 @@ pub(super) struct Consumer {
     paused: BTreeSet<Stream>,
     /// Since when something is full and not paused.
     full_since: Option<Instant>,
-    complained: Option<(Instant, String)>,
+    complaints: Complaints,
 }
 
 /// What librdkafka calls, on the thread that asks it.
@@ -47,6 +49,10 @@ pub(super) struct Context {
     commits: Commits,
     /// Partitions have come that may have to be paused.
     has_new: AtomicBool,
+    /// What librdkafka says of the error that it hands out next, which is but a code.
+    reason: Mutex<Option<Box<str>>>,
+    /// What librdkafka has logged.
+    complaints: Mutex<Complaints>,
 }
 
 impl Consumer {
@@ -65,6 +71,8 @@ impl Consumer {
             metrics,
             health,
             has_new: AtomicBool::new(false),
+            reason: Mutex::default(),
+            complaints: Mutex::default(),
         };
         let client = BaseConsumer::from_config_and_context(config, context)?;
         client.subscribe(&topics.names().map(|(_, name)| name))?;
@@ -74,7 +82,7 @@ impl Consumer {
             topics: topics.clone(),
             paused: BTreeSet::new(),
             full_since: None,
-            complained: None,
+            complaints: Complaints::default(),
         })
     }
 
@@ -174,11 +182,14 @@ impl Consumer {
             let message = match self.client.poll(Duration::ZERO) {
                 None => return Ok(read),
                 Some(Err(KafkaError::MessageConsumptionFatal(code))) => {
-                    return Err(format!("Kafka does not want this consumer any more: {code}"));
+                    let told = self.client.context().reason(&code);
+                    return Err(format!("Kafka does not want this consumer any more: {told}"));
                 }
                 Some(Err(error)) => {
-                    let told = error.to_string();
-                    complain(&mut self.complained, now, told);
+                    let told = self.client.context().reason(&error);
+                    if self.complaints.may_tell(&told, now) {
+                        tracing::warn!("cannot read from Kafka, and goes on trying: {told}");
+                    }
                     return Ok(read);
                 }
                 Some(Ok(message)) => message,
@@ -207,6 +218,9 @@ impl Consumer {
 impl Context {
     /// Waits shortly for what is under way of partitions that are about to go, and commits it.
     fn give_away(&self, client: &BaseConsumer<Self>, list: &TopicPartitionList) {
+        if client.assignment_lost() {
+            self.health.left();
+        }
         let going: BTreeSet<_> = self.of(list).collect();
         let deadline = Instant::now() + SETTLE;
         loop {
@@ -241,15 +255,34 @@ impl Context {
     pub(super) const fn commits(&self) -> &Commits {
         &self.commits
     }
+
+    /// What is wrong, in librdkafka's words if there are any.
+    fn reason(&self, error: &dyn std::fmt::Display) -> String {
+        let reason = self.reason.lock().unwrap_or_else(PoisonError::into_inner).take();
+        reason.map_or_else(|| error.to_string(), |reason| format!("{error} ({reason})"))
+    }
 }
 
 impl ClientContext for Context {
-    fn log(&self, _level: RDKafkaLogLevel, facility: &str, message: &str) {
-        tracing::debug!(facility, "librdkafka: {message}");
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        use RDKafkaLogLevel as Level;
+        match level {
+            Level::Emerg | Level::Alert | Level::Critical | Level::Error | Level::Warning => {
+                let message = cut(message);
+                let mut complaints = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);
+                if complaints.may_tell(&format!("{facility}: {message}"), Instant::now()) {
+                    tracing::warn!(facility, "librdkafka: {message}");
+                }
+            }
+            Level::Notice | Level::Info | Level::Debug => {
+                tracing::debug!(facility, "librdkafka: {message}");
+            }
+        }
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
         tracing::debug!("librdkafka: {error}: {reason}");
+        *self.reason.lock().unwrap_or_else(PoisonError::into_inner) = Some(cut(reason));
     }
 }
 
@@ -291,17 +324,6 @@ pub(super) fn stream_of(topics: &kafka::Topics, name: &str) -> Option<Stream> {
     Stream::ALL.iter().copied().find(|stream| topics.of(*stream) == name)
 }
 
-/// Says what is wrong with reading, once a while for each kind of it.
-fn complain(last: &mut Option<(Instant, String)>, now: Instant, told: String) {
-    let is_known = last
-        .as_ref()
-        .is_some_and(|(at, last)| *last == told && now.saturating_duration_since(*at) < TELL_AGAIN);
-    if !is_known {
-        tracing::warn!("cannot read from Kafka, and goes on trying: {told}");
-        *last = Some((now, told));
-    }
-}
-
 pub(super) fn lock(work: &Mutex<Work>) -> MutexGuard<'_, Work> {
     work.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -318,5 +340,3 @@ const GRACE: Duration = Duration::from_millis(250);
 /// How long the group waits for what is under way of partitions that go. It is well below what
 /// the group allows for a rebalance, five minutes.
 const SETTLE: Duration = Duration::from_secs(3);
-
-const TELL_AGAIN: Duration = Duration::from_mins(1);

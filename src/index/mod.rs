@@ -178,6 +178,11 @@ impl Health {
         self.joined.store(true, Relaxed);
     }
 
+    /// The group has given its partitions to others.
+    fn left(&self) {
+        self.joined.store(false, Relaxed);
+    }
+
     fn elasticsearch_answered(&self) {
         *self.answered.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
     }
