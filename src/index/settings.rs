@@ -189,7 +189,15 @@ impl Settings {
                 return Err(SettingError { key: "kafka.topics".to_owned(), message });
             }
         }
-        self.consumer(kafka, "check").create_native_config().map(drop).map_err(|error| {
+        let config = self.consumer(kafka, "check");
+        let largest = ByteSize(largest_message(&config));
+        if largest > self.fetch_bytes {
+            let message = format!(
+                "must not be less than kafka.properties.message.max.bytes, which is {largest}"
+            );
+            return wrong("fetch_bytes", &message);
+        }
+        config.create_native_config().map(drop).map_err(|error| {
             let told = kafka::PropertyError::from(&error).to_string();
             let (key, message) = told.split_once(": ").unwrap_or(("kafka.properties", &told));
             let key = key.trim_start_matches("key ").trim_matches('`').to_owned();
@@ -261,7 +269,7 @@ impl Settings {
         set_default("session.timeout.ms", "10000");
         // Only what moves is taken away; the rest flows on.
         set_default("partition.assignment.strategy", "cooperative-sticky");
-        let fetch_bytes = self.fetch_bytes.as_u64();
+        let (fetch_bytes, largest) = (self.fetch_bytes.as_u64(), largest_message(&config));
         config
             .set("group.id", &self.group)
             .set("enable.auto.commit", "false")
@@ -269,12 +277,21 @@ impl Settings {
             .set("auto.offset.reset", "earliest")
             .set("enable.partition.eof", "false")
             .set("queued.max.messages.kbytes", (fetch_bytes / 1024).to_string())
-            .set("fetch.max.bytes", (fetch_bytes / 2).to_string())
+            .set("fetch.max.bytes", (fetch_bytes / 2).max(largest).to_string())
             .set("fetch.queue.backoff.ms", "50")
             // What is logged is filtered by the context.
             .set_log_level(RDKafkaLogLevel::Info);
         config
     }
+}
+
+/// The bytes that one message may have. librdkafka wants to be able to fetch so many at once.
+fn largest_message(config: &ClientConfig) -> u64 {
+    // What is no number is told when the configuration is made.
+    config
+        .get("message.max.bytes")
+        .and_then(|bytes| bytes.trim().parse().ok())
+        .unwrap_or(LARGEST_MESSAGE)
 }
 
 fn wrong<T>(key: &str, message: &str) -> Result<T, SettingError> {
@@ -287,7 +304,10 @@ const LEAST_BATCH: ByteSize = ByteSize::kib(16);
 /// Elasticsearch takes 100 MB unless told otherwise, and says itself that a few are best.
 const MOST_BATCH: ByteSize = ByteSize::mib(64);
 const MOST_IN_FLIGHT: ByteSize = ByteSize::gib(2);
-const LEAST_FETCH: ByteSize = ByteSize::mib(1);
+/// Half of it is fetched from a broker at once, which must not be less than one message may have.
+const LEAST_FETCH: ByteSize = ByteSize::mib(2);
+/// What librdkafka takes for `message.max.bytes` where nothing is set.
+const LARGEST_MESSAGE: u64 = 1_000_000;
 
 const OWN: &str = "it decides what a commit means";
 const BY_SETTING: &str = "use index.fetch_bytes";
@@ -387,6 +407,32 @@ mod tests {
         assert_eq!(config.get("security.protocol"), Some("ssl"));
         assert_eq!(config.get("session.timeout.ms"), Some("7000"));
         assert_eq!(config.get("enable.auto.commit"), Some("false"));
+    }
+
+    #[test]
+    fn what_is_fetched_at_once_holds_the_largest_message() {
+        let (mebi, none) = (1024 * 1024, serde_json::json!({}));
+        let large = serde_json::json!({"message.max.bytes": 12 * mebi});
+        for (fetch_bytes, properties, told) in [
+            (ByteSize(2 * mebi - 1), &none, "index.fetch_bytes"),
+            (ByteSize::mib(2), &none, ""),
+            (ByteSize::mib(11), &large, "index.fetch_bytes"),
+            (ByteSize::mib(16), &large, ""),
+        ] {
+            let settings = Settings { fetch_bytes, ..Settings::default() };
+            let mut kafka = serde_json::json!({"brokers": "127.0.0.1:1"});
+            kafka["properties"] = properties.clone();
+            let kafka: kafka::Settings = serde_json::from_value(kafka).expect("settings");
+            let checked = settings.check().and_then(|()| settings.check_kafka(&kafka));
+            let checked = checked.err().map(|error| error.key).unwrap_or_default();
+            assert_eq!(checked, told, "{fetch_bytes} {properties}");
+            if told.is_empty() {
+                // librdkafka compares the two only when it makes a client.
+                let consumer: Result<rdkafka::consumer::BaseConsumer, _> =
+                    settings.consumer(&kafka, "x").create();
+                assert!(consumer.is_ok(), "{fetch_bytes} {properties}: {:?}", consumer.err());
+            }
+        }
     }
 
     #[test]
