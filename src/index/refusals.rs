@@ -8,6 +8,7 @@
 //! a record that is refused twice, after a crash, has one specimen in Elasticsearch all the same.
 
 use super::batch::Place;
+use super::complaints::Complaints;
 use super::hold::{Pauses, chance};
 use crate::publish::{encode_rejected, kafka};
 use crate::report::{Batch, Record, RejectedRecord, Rejection, Stream, is_app_name};
@@ -46,6 +47,9 @@ pub(super) struct Refusals {
     pauses: Pauses,
     tries: u32,
     until: Option<Instant>,
+    /// When a new producer was last asked for.
+    mended: Option<Instant>,
+    complaints: Complaints,
 }
 
 /// One specimen, until it is acknowledged.
@@ -83,6 +87,8 @@ impl Refusals {
             pauses,
             tries: 0,
             until: None,
+            mended: None,
+            complaints: Complaints::default(),
         })
     }
 
@@ -96,6 +102,8 @@ impl Refusals {
 
     /// Sends what is to be sent, and tells what is acknowledged since the last time.
     pub(super) fn work(&mut self, now: Instant) -> Vec<(Stream, Place)> {
+        // Also while there is nothing to send: librdkafka keeps what it has to say until asked.
+        self.producer.poll(Duration::ZERO);
         if self.open.is_empty() {
             return Vec::new();
         }
@@ -107,7 +115,6 @@ impl Refusals {
                 }
             }
         }
-        self.producer.poll(Duration::ZERO);
         let mut done = Vec::new();
         let heard = std::mem::take(&mut *self.heard.lock().unwrap_or_else(PoisonError::into_inner));
         for (tag, result) in heard {
@@ -122,7 +129,7 @@ impl Refusals {
                 Err(why) => self.failed(tag, &why, now),
             }
         }
-        self.mend();
+        self.mend(now);
         done
     }
 
@@ -161,10 +168,13 @@ impl Refusals {
     }
 
     /// A producer that has lost its thread is made anew. What it had is sent again.
-    fn mend(&mut self) {
-        if self.producer.client().fatal_error().is_none() {
+    fn mend(&mut self, now: Instant) {
+        if self.producer.client().fatal_error().is_none()
+            || self.mended.is_some_and(|last| now.saturating_duration_since(last) < MEND_AGAIN)
+        {
             return;
         }
+        self.mended = Some(now);
         let heard = Arc::default();
         match producer(&self.settings, &self.name, &heard) {
             Ok(producer) => {
@@ -172,7 +182,11 @@ impl Refusals {
                 self.heard = heard;
                 self.waiting = self.open.iter().map(|(tag, _)| tag).collect();
             }
-            Err(error) => tracing::error!("no producer for refused records: {error}"),
+            Err(error) => {
+                if self.complaints.may_tell("no producer", now) {
+                    tracing::error!("no producer for refused records: {error}");
+                }
+            }
         }
     }
 
@@ -269,6 +283,9 @@ fn id_of(topic: &str, place: Place) -> Uuid {
     random.copy_from_slice(&hash[..10]);
     uuid::Builder::from_unix_timestamp_millis(0, &random).into_uuid()
 }
+
+/// How long it takes, at least, from one new producer to the next.
+const MEND_AGAIN: Duration = Duration::from_secs(1);
 
 /// How much of a record its specimen shows.
 const SPECIMEN: usize = 4096;
