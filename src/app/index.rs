@@ -43,9 +43,11 @@ pub fn index(settings: &Settings) -> Result<(), AppError> {
         .build()
         .context("starting the runtime")?;
     // Before the address is told: whoever reads it may send a signal at once.
-    let mut signals = {
+    let (mut signals, mut hangup) = {
         let _entered = runtime.enter();
-        Signals::listen().context("waiting for signals")?
+        let signals = Signals::listen().context("waiting for signals")?;
+        // It reloads an edge. Whoever sends it to both must not end this one.
+        (signals, signal(SignalKind::hangup()).context("waiting for signals")?)
     };
     let _ = writeln!(std::io::stdout(), "private http://{}", server.address());
     tracing::info!(
@@ -59,6 +61,9 @@ pub fn index(settings: &Settings) -> Result<(), AppError> {
         let failure = loop {
             tokio::select! {
                 () = signals.told() => break None,
+                _ = hangup.recv() => tracing::info!(
+                    "SIGHUP: an indexer has nothing to read again; settings hold until it ends"
+                ),
                 () = sleep(LOOK) => if let Some(why) = indexer.failure() { break Some(why) },
             }
         };
