@@ -50,12 +50,15 @@ fn every_stream_has_its_data_stream_and_what_is_committed_is_not_read_again() {
 
     let before = server.bulks().len();
     let indexer = Indexer::start(folder.path(), &cluster, &server);
+    // It reloads an edge, and must not end an indexer.
+    indexer.signal("HUP");
     produce(&cluster, "csp.clean", &[record("new")]);
     wait_until("the new one", || server.documents(CLEAN).contains_key("new"));
     assert_eq!(server.bulks()[before..], [["new"]]);
     let name = "cspipe_index_records_total{outcome=\"indexed\",stream=\"clean\"}";
     wait_until("its count", || indexer.numbers().of(name) == 1);
-    indexer.stop();
+    let log = indexer.stop();
+    assert!(log.contains("SIGHUP: an indexer has nothing to read again"), "{log}");
 }
 
 #[test]
@@ -233,12 +236,7 @@ fn partitions_that_go_while_paused_and_come_back_are_read() {
     };
     let are_there =
         |records: usize| topics.iter().all(|(_, index)| server.documents(index).len() == records);
-    let small = || {
-        let mut command = command(folder.path(), &cluster, &server);
-        command.env("CSPIPE_INDEX__BATCH_BYTES", "16 KiB");
-        command.env("CSPIPE_INDEX__IN_FLIGHT_BYTES", "128 KiB");
-        Indexer::spawn(&mut command)
-    };
+    let small = || Indexer::spawn(&mut small(folder.path(), &cluster, &server));
     let partitions =
         |indexer: &Indexer| indexer.numbers().0.matches("cspipe_index_lag_records{").count();
 
@@ -257,6 +255,30 @@ fn partitions_that_go_while_paused_and_come_back_are_read() {
     fill("second", 1);
     wait_until("the second round", || are_there(183));
     stays.stop();
+}
+
+#[test]
+fn what_kafka_deletes_before_it_is_indexed_is_counted() {
+    let (folder, cluster, server) = (folder(), Cluster::start(1), Elasticsearch::start());
+    let indexer = Indexer::spawn(&mut small(folder.path(), &cluster, &server));
+    produce(&cluster, "csp.clean", &[record("first")]);
+    wait_until("a commit", || indexer.numbers().of("cspipe_index_commits_total") > 0);
+    server.be_away(true);
+    // The mock keeps 5 MiB of a partition.
+    let long = |number| json!({"id": format!("r{number}"), "a": "x".repeat(10_000)}).to_string();
+    produce(&cluster, "csp.clean", &(0..1000).map(long).collect::<Vec<_>>());
+    let expired = "cspipe_index_expired_records_total{topic=\"csp.clean\"}";
+    wait_until("the count", || indexer.numbers().of(expired) > 0);
+    server.be_away(false);
+    wait_until("the last one", || server.documents(CLEAN).contains_key("r999"));
+    wait_until("no lag", || indexer.numbers().of("cspipe_index_lag_records") == 0);
+    let indexed = server.documents(CLEAN).len() as u64;
+    assert_eq!(indexed + indexer.numbers().of(expired), 1001);
+    let log = indexer.stop();
+    assert!(
+        log.contains("records of csp.clean/0 were deleted by Kafka's retention before"),
+        "{log}"
+    );
 }
 
 #[test]
@@ -421,11 +443,15 @@ impl Indexer {
         self.child.wait().expect("a child");
     }
 
+    fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        let sent = Command::new("sh").args(["-c", "kill -s \"$1\" \"$0\"", &id, signal]).status();
+        assert!(sent.expect("a shell").success());
+    }
+
     /// Sends SIGTERM, waits for an end without complaint, and gives the log.
     fn stop(mut self) -> String {
-        let id = self.child.id().to_string();
-        let sent = Command::new("sh").args(["-c", "kill -s TERM \"$0\"", &id]).status();
-        assert!(sent.expect("a shell").success());
+        self.signal("TERM");
         let mut status = None;
         wait_until("the end of the indexer", || {
             status = self.child.try_wait().expect("a child");
@@ -460,6 +486,15 @@ fn command(folder: &Path, cluster: &Cluster, server: &Elasticsearch) -> Command 
         .env("CSPIPE_INDEX__PAUSE_MAX", "200ms")
         .env("CSPIPE_INDEX__COMMIT_INTERVAL", "200ms")
         .env("CSPIPE_KAFKA__PROPERTIES__SESSION_TIMEOUT_MS", "6000");
+    command
+}
+
+/// One whose memory is full soon.
+fn small(folder: &Path, cluster: &Cluster, server: &Elasticsearch) -> Command {
+    let mut command = command(folder, cluster, server);
+    command.env("CSPIPE_INDEX__BATCH_BYTES", "16 KiB");
+    command.env("CSPIPE_INDEX__IN_FLIGHT_BYTES", "128 KiB");
+    command.env("CSPIPE_INDEX__FETCH_BYTES", "2 MiB");
     command
 }
 

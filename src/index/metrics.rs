@@ -20,6 +20,7 @@ pub struct Metrics {
     pub(super) in_flight_bytes: IntGauge,
     pub(super) commits: IntCounter,
     pub(super) rebalances: IntCounter,
+    expired: IntCounterVec,
 }
 
 /// What became of a record.
@@ -58,6 +59,10 @@ impl Metrics {
             "Records of a partition of this indexer that are not yet committed.",
         );
         let retries = Opts::new("cspipe_index_retries_total", "Requests sent again, by cause.");
+        let expired = Opts::new(
+            "cspipe_index_expired_records_total",
+            "Records that Kafka's retention deleted before they were indexed.",
+        );
         let histogram = |name, help, from, factor, count| {
             let buckets = exponential_buckets(from, factor, count)?;
             register(
@@ -105,6 +110,7 @@ impl Metrics {
                 "cspipe_index_rebalances_total",
                 "How often partitions were given to this indexer or taken from it.",
             )?,
+            expired: register(registry, IntCounterVec::new(expired, &["topic"])?)?,
         };
         // A series that is there from the beginning shows that nothing has happened yet.
         for stream in Stream::ALL {
@@ -124,6 +130,10 @@ impl Metrics {
 
     pub(super) fn count_retry(&self, cause: Cause) {
         self.retries.with_label_values(&[cause.label()]).inc();
+    }
+
+    pub(super) fn count_expired(&self, topic: &str, records: u64) {
+        self.expired.with_label_values(&[topic]).inc_by(records);
     }
 
     pub(super) fn show_lag(&self, topic: &str, partition: i32, records: i64) {

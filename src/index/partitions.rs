@@ -120,6 +120,32 @@ impl Partitions {
         }
     }
 
+    /// How many records of a partition Kafka has deleted that nobody has indexed: they stood
+    /// between what is committed, which is `before` where nothing was committed from here, and
+    /// `low`, where the partition begins now. What was read before it was deleted is not lost.
+    pub(super) fn expired(
+        &self,
+        stream: Stream,
+        partition: i32,
+        before: Option<i64>,
+        low: i64,
+    ) -> i64 {
+        let Some(known) = self.all.get(&(stream, partition)) else { return 0 };
+        let Some(from) = known.committed.or(before) else { return 0 };
+        // What is answered and not committed yet stands before the window.
+        let from = known.answered.filter(|answered| *answered <= low).unwrap_or(from).max(from);
+        let is_read = |(offset, _): &&(i64, bool)| (from..low).contains(offset);
+        let read = known.window.iter().filter(is_read).count();
+        (low - from).max(0) - i64::try_from(read).unwrap_or(i64::MAX)
+    }
+
+    /// What the longest window of a stream waits for: a partition and an offset.
+    pub(super) fn first_undone(&self, stream: Stream) -> Option<(i32, i64)> {
+        let of_stream = self.all.iter().filter(|((of, _), _)| *of == stream);
+        let ((_, partition), known) = of_stream.max_by_key(|(_, known)| known.window.len())?;
+        known.window.front().map(|(offset, _)| (*partition, *offset))
+    }
+
     /// What is known to be committed of each partition.
     pub(super) fn positions(&self) -> impl Iterator<Item = (Stream, i32, Option<i64>)> {
         let all = self.all.iter();
@@ -185,6 +211,23 @@ mod tests {
         assert_eq!(partitions.to_commit().count(), 0);
         partitions.done(CLEAN, new);
         assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 1)]);
+    }
+
+    #[test]
+    fn what_is_deleted_before_it_is_read_is_lost_and_nothing_else() {
+        let mut partitions = partitions();
+        assert_eq!(partitions.expired(CLEAN, 0, None, 500), 0, "nothing is known");
+        assert_eq!(partitions.expired(CLEAN, 0, Some(100), 100), 0);
+        assert_eq!(partitions.expired(CLEAN, 0, Some(100), 500), 400);
+        let places: Vec<_> =
+            (100..110).map(|at| partitions.take(CLEAN, 0, at).expect("ours")).collect();
+        assert_eq!(partitions.expired(CLEAN, 0, Some(100), 105), 0, "it is in memory");
+        assert_eq!(partitions.expired(CLEAN, 0, Some(100), 500), 390);
+        places.iter().for_each(|place| partitions.done(CLEAN, *place));
+        assert_eq!(partitions.expired(CLEAN, 0, Some(100), 500), 390, "not committed yet");
+        partitions.committed(CLEAN, 0, 110);
+        assert_eq!(partitions.expired(CLEAN, 0, Some(100), 500), 390);
+        assert_eq!(partitions.expired(CLEAN, 0, Some(100), 0), 0, "a topic made anew");
     }
 
     proptest! {
