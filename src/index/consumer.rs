@@ -165,6 +165,9 @@ impl Consumer {
             may_read = false;
         } else {
             self.full_since = None;
+            for stream in &full {
+                self.tell_culprit(*stream, now);
+            }
             to_pause.extend(full);
         }
         for stream in to_pause {
@@ -174,6 +177,22 @@ impl Consumer {
             }
         }
         may_read
+    }
+
+    /// Says what a stream waits for whose window is full, which somebody may have to look at.
+    fn tell_culprit(&mut self, stream: Stream, now: Instant) {
+        let topic = self.topics.of(stream);
+        if let Some((partition, offset)) = lock(&self.work).culprit(stream)
+            && self.complaints.may_tell(&format!("{topic} rests"), now)
+        {
+            tracing::error!(
+                topic,
+                partition,
+                offset,
+                "{topic} is read no further: too much waits behind {topic}/{partition}, offset \
+                 {offset}, which is not taken"
+            );
+        }
     }
 
     /// Reads what is there, up to a share; says how many records that were.

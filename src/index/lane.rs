@@ -170,6 +170,14 @@ impl Lane {
                 self.wait(until, rest);
             }
         }
+        self.let_go();
+    }
+
+    /// When nothing is left to be held, nothing is held.
+    pub(super) fn let_go(&mut self) {
+        if self.is_empty() {
+            self.held = None;
+        }
     }
 
     pub(super) const fn is_held(&self) -> bool {
@@ -285,6 +293,24 @@ mod tests {
         filled.lane.landed(&batch);
         assert_eq!(filled.lane.progress(filled.now), Some(Duration::from_secs(31)));
         assert_eq!(filled.lane.progress(filled.now), None);
+        assert!(filled.send().is_some());
+    }
+
+    #[test]
+    fn nothing_is_held_when_all_that_was_has_gone() {
+        let mut filled = Filled::new();
+        (0..6).for_each(|_| filled.push("{}"));
+        let batches = [filled.send().expect("a batch"), filled.send().expect("a batch")];
+        let [first, second] = batches;
+        filled.lane.landed(&first);
+        filled.lane.hold(first, filled.now);
+        filled.lane.keep(|_| false);
+        assert!(filled.lane.is_held(), "one is under way");
+        filled.lane.landed(&second);
+        filled.lane.let_go();
+        assert!(!filled.lane.is_held() && filled.lane.is_empty());
+        filled.push("{}");
+        filled.now += Duration::from_secs(1);
         assert!(filled.send().is_some());
     }
 

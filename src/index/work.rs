@@ -145,6 +145,11 @@ impl Work {
             || self.refusals.bytes() > self.refused_bytes
     }
 
+    /// What a stream waits for whose window is full: a partition and an offset.
+    pub(super) fn culprit(&self, stream: Stream) -> Option<(i32, i64)> {
+        self.partitions.first_undone(stream).filter(|_| self.partitions.window(stream) > MAX_WINDOW)
+    }
+
     /// Whether it is worth reading on.
     pub(super) fn has_room(&self, stream: Stream) -> bool {
         self.lanes.get(&stream).is_some_and(Lane::has_room)
@@ -176,8 +181,10 @@ impl Work {
         let Some(lane) = self.lanes.get_mut(&stream) else { return };
         lane.landed(&batch);
         match answer {
-            Answer::Nothing(cause, why) => self.hold(stream, batch, cause, &why, now),
+            Answer::Nothing(cause, why) => self.hold(stream, &batch, cause, &why, now),
             Answer::Split(why) => {
+                let Some(batch) = self.ours(stream, &batch) else { return };
+                let Some(lane) = self.lanes.get_mut(&stream) else { return };
                 tell_progress(stream, lane.progress(now));
                 match batch.halves() {
                     Some(halves) => lane.split(halves),
@@ -205,7 +212,7 @@ impl Work {
             // What is left of a batch says little about those that come after it.
             && batch.tries == 0
         {
-            return self.hold(stream, batch, cause, why, now);
+            return self.hold(stream, &batch, cause, why, now);
         }
         let (mut indexed, mut duplicates) = (0, 0);
         for (at, (item, place)) in items.iter().zip(batch.places()).enumerate() {
@@ -229,9 +236,28 @@ impl Work {
             tell_progress(stream, lane.progress(now));
         }
         if let Some((cause, why)) = first_again
-            && let Some(rest) = batch.only(|at, _| items.get(at).is_some_and(is_again))
+            && let Some(rest) = batch.only(|at, place| {
+                items.get(at).is_some_and(is_again) && self.partitions.is_ours(stream, place)
+            })
         {
             self.metrics.count_retry(cause);
+            if let Some(Place { partition, offset, epoch: _ }) = rest.places().next()
+                && batch.tries > 0
+                && batch.tries.is_multiple_of(TELL_EVERY)
+            {
+                let (records, tries, topic) = (rest.records(), batch.tries, self.topics.of(stream));
+                tracing::warn!(
+                    topic,
+                    partition,
+                    offset,
+                    tries,
+                    records,
+                    cause = cause.label(),
+                    why = &**why,
+                    "still not taken after {tries} tries: {topic}/{partition}, offset {offset}, \
+                     and with it {records} in all: {why}"
+                );
+            }
             if batch.tries == 0 {
                 let (name, records) = (stream.name(), rest.records());
                 tracing::warn!(
@@ -246,8 +272,21 @@ impl Work {
         }
     }
 
-    fn hold(&mut self, stream: Stream, batch: Batch, cause: Cause, why: &str, now: Instant) {
+    /// What of a batch is in partitions that are ours still. When that is nothing, its lane may
+    /// have nothing to wait for any more.
+    fn ours(&mut self, stream: Stream, batch: &Batch) -> Option<Batch> {
+        let ours = batch.only(|_, place| self.partitions.is_ours(stream, place));
+        if ours.is_none()
+            && let Some(lane) = self.lanes.get_mut(&stream)
+        {
+            lane.let_go();
+        }
+        ours
+    }
+
+    fn hold(&mut self, stream: Stream, batch: &Batch, cause: Cause, why: &str, now: Instant) {
         self.metrics.count_retry(cause);
+        let Some(batch) = self.ours(stream, batch) else { return };
         let Some(lane) = self.lanes.get_mut(&stream) else { return };
         let (is_new, name) = (lane.hold(batch, now), stream.name());
         match cause {
@@ -334,3 +373,6 @@ fn whole(bytes: u64) -> usize {
 const MAX_WINDOW: usize = 200_000;
 
 const LINES_A_SECOND: u32 = 20;
+
+/// After how many tries a record that is sent again is told once more.
+const TELL_EVERY: u32 = 10;
