@@ -373,13 +373,19 @@ def rendered(bench):
                 for v in t["spec"]["volumes"]
                 if "configMap" in v
             }
+            images = {
+                container["image"]
+                for template in pods(objects).values()
+                for part in ("initContainers", "containers")
+                for container in template["spec"].get(part, [])
+            }
             right = (
                 bool(maps)
+                and len(images) == 1
                 and maps == used
                 and len(maps) == 1 + with_filters
                 and all(o["kind"] == "Namespace" or o["metadata"]["namespace"] == "cspipe" for o in objects)
             )
-            images = {c["image"] for t in pods(objects).values() for c in t["spec"]["containers"]}
             bench.hold(
                 right,
                 f"{name}{' with own-filters' if with_filters else ''}: {len(objects)} objects, {sorted(used)}, {sorted(images)} {done.stderr.strip()[:200]}",
