@@ -19,11 +19,14 @@ pub(super) struct Partitions {
 /// One partition in one assignment.
 #[derive(Debug)]
 struct Partition {
+    /// The epoch in which the assignment began.
+    assigned: u32,
     epoch: u32,
     /// The last offset that was taken.
     taken: Option<i64>,
-    /// What was taken and is not behind the answered prefix: its offset, and whether it is done.
-    window: VecDeque<(i64, bool)>,
+    /// What was taken and is not behind the answered prefix: its offset, its epoch, and whether it
+    /// is done.
+    window: VecDeque<(i64, u32, bool)>,
     /// Up to here everything is done: the offset to go on from.
     answered: Option<i64>,
     /// What is known to be committed.
@@ -33,7 +36,15 @@ struct Partition {
 impl Partitions {
     /// A partition was assigned. What is still heard of it from before counts no more.
     pub(super) fn assign(&mut self, stream: Stream, partition: i32) {
-        let fresh = self.fresh();
+        self.epoch += 1;
+        let fresh = Partition {
+            assigned: self.epoch,
+            epoch: self.epoch,
+            taken: None,
+            window: VecDeque::new(),
+            answered: None,
+            committed: None,
+        };
         self.all.insert((stream, partition), fresh);
     }
 
@@ -42,44 +53,41 @@ impl Partitions {
         self.all.remove(&(stream, partition));
     }
 
-    fn fresh(&mut self) -> Partition {
-        self.epoch += 1;
-        Partition {
-            epoch: self.epoch,
-            taken: None,
-            window: VecDeque::new(),
-            answered: None,
-            committed: None,
-        }
+    /// The last offset that was taken, when one that was read now is not behind it.
+    pub(super) fn went_back(&self, stream: Stream, partition: i32, offset: i64) -> Option<i64> {
+        self.all.get(&(stream, partition))?.taken.filter(|taken| offset <= *taken)
     }
 
     /// A record was read. Nothing when its partition is not ours.
     pub(super) fn take(&mut self, stream: Stream, partition: i32, offset: i64) -> Option<Place> {
-        let key = (stream, partition);
-        // It goes back when a topic was made anew or its end was lost: what was is no more.
-        let went_back = self.all.get(&key)?.taken.is_some_and(|taken| offset <= taken);
+        let went_back = self.went_back(stream, partition, offset).is_some();
+        let known = self.all.get_mut(&(stream, partition))?;
+        // A topic was made anew, or its end was lost: what stood from here on is no more, and late
+        // answers to it say nothing of what stands there now. What is below is there still, and
+        // nothing is committed beyond it before it is done.
         if went_back {
-            let fresh = self.fresh();
-            self.all.insert(key, fresh);
+            self.epoch += 1;
+            known.epoch = self.epoch;
+            let below = known.window.partition_point(|(at, ..)| *at < offset);
+            known.window.truncate(below);
+            known.answered = known.answered.filter(|answered| *answered <= offset);
+            known.committed = None;
         }
-        let known = self.all.get_mut(&key)?;
         known.taken = Some(offset);
-        known.window.push_back((offset, false));
+        known.window.push_back((offset, known.epoch, false));
         Some(Place { partition, epoch: known.epoch, offset })
     }
 
     /// A record is done: Elasticsearch has it, or its refusal is in Kafka.
     pub(super) fn done(&mut self, stream: Stream, place: Place) {
         let Some(known) = self.all.get_mut(&(stream, place.partition)) else { return };
-        if known.epoch != place.epoch {
-            return;
-        }
-        if let Ok(at) = known.window.binary_search_by_key(&place.offset, |(offset, _)| *offset)
-            && let Some((_, is_done)) = known.window.get_mut(at)
+        if let Ok(at) = known.window.binary_search_by_key(&place.offset, |(offset, ..)| *offset)
+            && let Some((_, epoch, is_done)) = known.window.get_mut(at)
+            && *epoch == place.epoch
         {
             *is_done = true;
         }
-        while let Some((offset, true)) = known.window.front() {
+        while let Some((offset, _, true)) = known.window.front() {
             known.answered = Some(offset + 1);
             known.window.pop_front();
         }
@@ -87,7 +95,7 @@ impl Partitions {
 
     /// Whether a place is in a partition that is ours, in the assignment in which it was read.
     pub(super) fn is_ours(&self, stream: Stream, place: Place) -> bool {
-        self.all.get(&(stream, place.partition)).is_some_and(|known| known.epoch == place.epoch)
+        self.all.get(&(stream, place.partition)).is_some_and(|known| known.assigned <= place.epoch)
     }
 
     /// How many records of a stream stand behind one that is not done.
@@ -134,7 +142,7 @@ impl Partitions {
         let Some(from) = known.committed.or(before) else { return 0 };
         // What is answered and not committed yet stands before the window.
         let from = known.answered.filter(|answered| *answered <= low).unwrap_or(from).max(from);
-        let is_read = |(offset, _): &&(i64, bool)| (from..low).contains(offset);
+        let is_read = |(offset, ..): &&(i64, u32, bool)| (from..low).contains(offset);
         let read = known.window.iter().filter(is_read).count();
         (low - from).max(0) - i64::try_from(read).unwrap_or(i64::MAX)
     }
@@ -143,7 +151,7 @@ impl Partitions {
     pub(super) fn first_undone(&self, stream: Stream) -> Option<(i32, i64)> {
         let of_stream = self.all.iter().filter(|((of, _), _)| *of == stream);
         let ((_, partition), known) = of_stream.max_by_key(|(_, known)| known.window.len())?;
-        known.window.front().map(|(offset, _)| (*partition, *offset))
+        known.window.front().map(|(offset, ..)| (*partition, *offset))
     }
 
     /// What is known to be committed of each partition.
@@ -211,6 +219,25 @@ mod tests {
         assert_eq!(partitions.to_commit().count(), 0);
         partitions.done(CLEAN, new);
         assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 1)]);
+    }
+
+    #[test]
+    fn what_is_undone_below_a_lost_end_is_not_passed_over() {
+        let mut partitions = partitions();
+        let old: Vec<_> =
+            (100..110).map(|at| partitions.take(CLEAN, 0, at).expect("ours")).collect();
+        partitions.done(CLEAN, old[0]);
+        let new: Vec<_> =
+            (105..108).map(|at| partitions.take(CLEAN, 0, at).expect("ours")).collect();
+        // What had been read from where the end was lost says nothing of what stands there now.
+        old[5..].iter().for_each(|place| partitions.done(CLEAN, *place));
+        assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 101)]);
+        new.iter().for_each(|place| partitions.done(CLEAN, *place));
+        assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 101)]);
+        assert!(partitions.is_ours(CLEAN, old[1]));
+        old[1..5].iter().for_each(|place| partitions.done(CLEAN, *place));
+        assert_eq!(partitions.to_commit().collect::<Vec<_>>(), [(CLEAN, 0, 108)]);
+        assert!(partitions.is_settled(CLEAN, 0));
     }
 
     #[test]

@@ -94,6 +94,17 @@ impl Work {
         value: Option<&[u8]>,
         now: Instant,
     ) {
+        if let Some(taken) = self.partitions.went_back(stream, partition, offset) {
+            let topic = self.topics.of(stream);
+            tracing::warn!(
+                topic,
+                partition,
+                offset,
+                taken,
+                "{topic}/{partition} went back from offset {taken} to {offset}: it was made anew, \
+                 or Kafka has lost its end"
+            );
+        }
         let Some(place) = self.partitions.take(stream, partition, offset) else { return };
         match record::id(value) {
             Ok(id) => {
