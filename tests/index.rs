@@ -199,6 +199,17 @@ fn what_is_too_large_is_split_and_a_culprit_is_found() {
 }
 
 #[test]
+fn an_answer_that_is_too_large_is_asked_for_in_parts() {
+    let (folder, cluster, server) = (folder(), Cluster::start(1), Elasticsearch::start());
+    server.then([Turn::Whole(200, " ".repeat(65 << 20))]);
+    produce(&cluster, "csp.clean", &["a", "b"].map(record));
+    let indexer = Indexer::start(folder.path(), &cluster, &server);
+    wait_until("both", || server.documents(CLEAN).len() == 2);
+    assert_eq!(server.bulks(), [vec!["a", "b"], vec!["a"], vec!["b"]]);
+    indexer.stop();
+}
+
+#[test]
 fn kill_9_before_a_commit_loses_nothing_and_makes_nothing_twice() {
     let (folder, cluster, server) = (folder(), Cluster::start(1), Elasticsearch::start());
     let records: Vec<_> = (0..100).map(|number| record(&format!("r{number}"))).collect();

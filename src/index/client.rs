@@ -30,6 +30,8 @@ pub(super) struct Client {
 pub(super) struct Reply {
     pub(super) status: u16,
     pub(super) body: Bytes,
+    /// It was larger than is kept.
+    pub(super) is_cut: bool,
 }
 
 /// Nothing came back, or not all of it. What was sent may have arrived.
@@ -140,15 +142,16 @@ impl Client {
         }
         let mut response = request.send().await?;
         let status = response.status().as_u16();
-        let mut body = BytesMut::new();
+        let (mut body, mut is_cut) = (BytesMut::new(), false);
         while let Some(chunk) = response.chunk().await? {
             // Of what is larger than any answer the beginning is enough to say so.
             if body.len() + chunk.len() > MAX_ANSWER {
+                is_cut = true;
                 break;
             }
             body.extend_from_slice(&chunk);
         }
-        Ok(Reply { status, body: body.freeze() })
+        Ok(Reply { status, body: body.freeze(), is_cut })
     }
 
     fn authorization(&self) -> Option<HeaderValue> {
