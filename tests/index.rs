@@ -5,6 +5,7 @@ mod support;
 
 use rdkafka::ClientConfig;
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
+use rdkafka::types::RDKafkaRespErr;
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -205,7 +206,10 @@ fn an_answer_that_is_too_large_is_asked_for_in_parts() {
     produce(&cluster, "csp.clean", &["a", "b"].map(record));
     let indexer = Indexer::start(folder.path(), &cluster, &server);
     wait_until("both", || server.documents(CLEAN).len() == 2);
-    assert_eq!(server.bulks(), [vec!["a", "b"], vec!["a"], vec!["b"]]);
+    let mut bulks = server.bulks();
+    // The halves are under way together.
+    bulks.sort();
+    assert_eq!(bulks, [vec!["a"], vec!["a", "b"], vec!["b"]]);
     indexer.stop();
 }
 
@@ -269,6 +273,25 @@ fn partitions_that_go_while_paused_and_come_back_are_read() {
 }
 
 #[test]
+fn a_partition_that_cannot_be_committed_is_named_and_holds_up_no_other() {
+    let (folder, cluster, server) = (folder(), Cluster::start(1), Elasticsearch::start());
+    // The commit of all that is there, and then of the first by itself.
+    cluster.fail_commit(RDKafkaRespErr::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, 2);
+    for topic in ["csp.clean", "csp.filtered", "csp.other"] {
+        produce(&cluster, topic, &[record(topic)]);
+    }
+    let indexer = Indexer::start(folder.path(), &cluster, &server);
+    wait_until("commits", || indexer.numbers().of("cspipe_index_commits_total") > 0);
+    wait_until("no lag", || {
+        let numbers = indexer.numbers();
+        numbers.0.matches("cspipe_index_lag_records{").count() == 12
+            && numbers.of("cspipe_index_lag_records") == 0
+    });
+    let log = indexer.stop();
+    assert!(log.contains("/0 could not be committed, and is tried again: "), "{log}");
+}
+
+#[test]
 fn what_kafka_deletes_before_it_is_indexed_is_counted() {
     let (folder, cluster, server) = (folder(), Cluster::start(1), Elasticsearch::start());
     let indexer = Indexer::spawn(&mut small(folder.path(), &cluster, &server));
@@ -276,20 +299,34 @@ fn what_kafka_deletes_before_it_is_indexed_is_counted() {
     wait_until("a commit", || indexer.numbers().of("cspipe_index_commits_total") > 0);
     server.be_away(true);
     // The mock keeps 5 MiB of a partition.
-    let long = |number| json!({"id": format!("r{number}"), "a": "x".repeat(10_000)}).to_string();
-    produce(&cluster, "csp.clean", &(0..1000).map(long).collect::<Vec<_>>());
+    let large = |number| json!({"id": format!("r{number}"), "a": "x".repeat(10_000)}).to_string();
+    produce(&cluster, "csp.clean", &(0..1000).map(large).collect::<Vec<_>>());
     let expired = "cspipe_index_expired_records_total{topic=\"csp.clean\"}";
     wait_until("the count", || indexer.numbers().of(expired) > 0);
     server.be_away(false);
     wait_until("the last one", || server.documents(CLEAN).contains_key("r999"));
     wait_until("no lag", || indexer.numbers().of("cspipe_index_lag_records") == 0);
-    let indexed = server.documents(CLEAN).len() as u64;
-    assert_eq!(indexed + indexer.numbers().of(expired), 1001);
+    let documents = server.documents(CLEAN).len() as u64;
+    assert_eq!(documents + indexer.numbers().of(expired), 1001);
+    let before = indexer.numbers().of(expired);
     let log = indexer.stop();
-    assert!(
-        log.contains("records of csp.clean/0 were deleted by Kafka's retention before"),
-        "{log}"
-    );
+    let told = "records of csp.clean/0 were deleted by Kafka's retention before";
+    assert!(log.contains(told), "{log}");
+
+    // And while no indexer is there.
+    let late = |number| large(number).replace("\"r", "\"late");
+    produce(&cluster, "csp.clean", &(0..1000).map(late).collect::<Vec<_>>());
+    let mut slow = small(folder.path(), &cluster, &server);
+    let indexer = Indexer::spawn(slow.env("CSPIPE_INDEX__COMMIT_INTERVAL", "3s"));
+    wait_until("the last one", || server.documents(CLEAN).contains_key("late999"));
+    wait_until("the count", || indexer.numbers().of(expired) > 0);
+    wait_until("no lag", || {
+        let commits = indexer.numbers().of("cspipe_index_commits_total");
+        commits > 0 && indexer.numbers().of("cspipe_index_lag_records") == 0
+    });
+    let documents = server.documents(CLEAN).len() as u64;
+    assert_eq!(documents + before + indexer.numbers().of(expired), 2001);
+    assert!(indexer.stop().contains(told));
 }
 
 #[test]

@@ -39,7 +39,8 @@ pub(super) fn watch(
     while !stop.load(Relaxed) {
         thread::sleep(STEP);
         lag.empty_queue();
-        if Instant::now() < next {
+        // Before the first commit of a partition, which hides what was deleted before it came.
+        if Instant::now() < next && !lag.has_new() {
             continue;
         }
         next = Instant::now() + EVERY;
@@ -74,6 +75,11 @@ impl Lag<'_> {
                 break;
             }
         }
+    }
+
+    /// Whether a partition has come that nobody has looked at.
+    fn has_new(&self) -> bool {
+        lock(self.work).partitions.all().any(|here| !self.seen.contains_key(&here))
     }
 
     fn measure(&mut self, stop: &AtomicBool) {
@@ -157,6 +163,8 @@ impl Lag<'_> {
         let seen = self.seen.entry((stream, partition));
         let seen = seen.or_insert(Seen { at: Instant::now(), low: 0, expired: 0 });
         seen.at = Instant::now();
+        // A series that is there before the first loss shows it as a growth.
+        self.metrics.count_expired(name, 0);
         // Only Kafka deletes: what grows while the beginning rests was counted, and is being
         // committed.
         if low > seen.low && expired > seen.expired {

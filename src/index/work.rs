@@ -211,12 +211,12 @@ impl Work {
                     }
                 }
             }
-            Answer::Items(items) => self.settle(stream, batch, &items, now),
+            Answer::Items(items) => self.settle(stream, &batch, &items, now),
         }
     }
 
     /// Goes through the answer to each record.
-    fn settle(&mut self, stream: Stream, batch: Batch, items: &[Item], now: Instant) {
+    fn settle(&mut self, stream: Stream, batch: &Batch, items: &[Item], now: Instant) {
         let first_again = items.iter().find_map(|item| match item {
             Item::Again(cause, why) => Some((*cause, why)),
             Item::Indexed | Item::Duplicate | Item::Refused(_) => None,
@@ -227,7 +227,7 @@ impl Work {
             // What is left of a batch says little about those that come after it.
             && batch.tries == 0
         {
-            return self.hold(stream, &batch, cause, why, now);
+            return self.hold(stream, batch, cause, why, now);
         }
         let (mut indexed, mut duplicates) = (0, 0);
         for (at, (item, place)) in items.iter().zip(batch.places()).enumerate() {
@@ -284,6 +284,8 @@ impl Work {
                 );
             }
             lane.again(rest, now);
+        } else {
+            lane.let_go();
         }
     }
 

@@ -90,6 +90,11 @@ impl Cluster {
         self.mock.request_errors(RDKafkaApiKey::Produce, &vec![error; times]);
     }
 
+    /// Lets the next so many commits of offsets fail for each of their partitions.
+    pub fn fail_commit(&self, error: RDKafkaRespErr, times: usize) {
+        self.mock.request_errors(RDKafkaApiKey::OffsetCommit, &vec![error; times]);
+    }
+
     /// Lets the next so many producers that ask for an id be told so.
     pub fn fail_producer_id(&self, error: RDKafkaRespErr, times: usize) {
         self.mock.request_errors(RDKafkaApiKey::InitProducerId, &vec![error; times]);
