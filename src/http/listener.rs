@@ -151,14 +151,15 @@ impl Acceptor {
         let _ = stream.set_nodelay(true);
         let (socket, notes) = Socket::new(stream);
         let heard = Arc::clone(&notes);
-        let (opened, max_age) = (Instant::now(), self.max_age);
+        let (opened, max_age, is_ending) = (Instant::now(), self.max_age, self.stop.clone());
         let service = service_fn(move |request| {
             let response = respond(request, Arc::clone(&notes));
+            let is_ending = is_ending.clone();
             async move {
                 let mut response = response.await;
                 // Told with an answer: whoever closes between two requests loses the one that is on
                 // its way. A connection without requests is given up after `head_timeout`.
-                if opened.elapsed() >= max_age {
+                if opened.elapsed() >= max_age || *is_ending.borrow() {
                     response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
                 }
                 Ok::<_, Infallible>(response)
@@ -181,9 +182,7 @@ impl Acceptor {
                 () = stopped(&mut stop) => {
                     // hyper would close a connection on which nothing was read at once, and so
                     // lose the request that is on its way.
-                    if !heard.heard() {
-                        sleep(FIRST_REQUEST).await;
-                    }
+                    sleep(if heard.heard() { NEXT_REQUEST } else { FIRST_REQUEST }).await;
                 }
                 // By then it was told to, or has rested for too long; this one reads no answers.
                 () = sleep(self.max_age + self.head_timeout) => {}
@@ -276,3 +275,5 @@ const COMPLAINT_EVERY: Duration = Duration::from_secs(10);
 
 /// How long a new connection may take for its first byte when the process is told to stop.
 const FIRST_REQUEST: Duration = Duration::from_secs(1);
+/// And one that is between two requests: what was sent before that is read and answered.
+const NEXT_REQUEST: Duration = Duration::from_millis(100);
