@@ -3,6 +3,7 @@
 //! In: settings. Out: an exit. It takes no reports, and has a private listener only.
 
 use super::AppError;
+use super::signals::Signals;
 use crate::http::{Private, PrivateServer};
 use crate::index::{self, Indexer, StartError};
 use crate::metrics::{REVISION, VERSION, registry};
@@ -11,7 +12,6 @@ use anyhow::Context;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::sleep;
 
 /// Runs the indexer until SIGTERM or SIGINT.
@@ -43,11 +43,9 @@ pub fn index(settings: &Settings) -> Result<(), AppError> {
         .build()
         .context("starting the runtime")?;
     // Before the address is told: whoever reads it may send a signal at once.
-    let (mut signals, mut hangup) = {
+    let mut signals = {
         let _entered = runtime.enter();
-        let signals = Signals::listen().context("waiting for signals")?;
-        // It reloads an edge. Whoever sends it to both must not end this one.
-        (signals, signal(SignalKind::hangup()).context("waiting for signals")?)
+        Signals::listen().context("waiting for signals")?
     };
     let _ = writeln!(std::io::stdout(), "private http://{}", server.address());
     tracing::info!(
@@ -58,14 +56,23 @@ pub fn index(settings: &Settings) -> Result<(), AppError> {
     );
 
     let failure = runtime.block_on(async {
-        let failure = loop {
-            tokio::select! {
-                () = signals.told() => break None,
-                _ = hangup.recv() => tracing::info!(
-                    "SIGHUP: an indexer has nothing to read again; settings hold until it ends"
-                ),
-                () = sleep(LOOK) => if let Some(why) = indexer.failure() { break Some(why) },
+        // It reloads an edge. Whoever sends it to both must not end this one.
+        let hangup = || {
+            tracing::info!(
+                "SIGHUP: an indexer has nothing to read again; settings hold until it ends"
+            );
+        };
+        let ended_by_itself = async {
+            loop {
+                sleep(LOOK).await;
+                if let Some(why) = indexer.failure() {
+                    return why;
+                }
             }
+        };
+        let failure = tokio::select! {
+            () = signals.told_to_end(hangup) => None,
+            why = ended_by_itself => Some(why),
         };
         server.say_stopping();
         if failure.is_none() {
@@ -73,7 +80,7 @@ pub fn index(settings: &Settings) -> Result<(), AppError> {
             let stopping = tokio::task::spawn_blocking(move || indexer.stop(LIMIT));
             let is_done = tokio::select! {
                 stopped = stopping => stopped.unwrap_or(false),
-                () = signals.told() => false,
+                () = signals.told_to_hurry() => false,
             };
             if !is_done {
                 tracing::warn!(
@@ -92,28 +99,6 @@ pub fn index(settings: &Settings) -> Result<(), AppError> {
         None => {
             tracing::info!("stopped");
             Ok(())
-        }
-    }
-}
-
-/// What tells the process to end.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn told(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
         }
     }
 }

@@ -4,6 +4,7 @@
 //! the data's way backwards: the store before the pipeline that writes to it, the listeners last.
 
 mod index;
+mod signals;
 
 pub use index::index;
 
@@ -18,11 +19,11 @@ use crate::store::spool::{self, Spool};
 use crate::store::{self, Store};
 use anyhow::Context;
 use prometheus::Registry;
+use signals::Signals;
 use std::io::Write;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Why the edge does not run.
 #[derive(Debug, thiserror::Error)]
@@ -131,18 +132,24 @@ pub fn serve(settings: &Settings) -> Result<(), AppError> {
 
     let hurry = ground.hurry();
     runtime.block_on(async {
-        signals.until_told_to_stop(&reloader).await;
+        signals
+            .told_to_end(|| {
+                let reloader = Arc::clone(&reloader);
+                // It reads files and runs examples; what came of it is in the log.
+                tokio::task::spawn_blocking(move || drop(reloader.reload()));
+            })
+            .await;
         tracing::info!("stopping: answering what has been asked");
         let told = Instant::now();
         tokio::select! {
             () = server.stop() => {}
-            () = signals.until_told_to_hurry() => hurry(),
+            () = signals.told_to_hurry() => hurry(),
         }
         let closed = tokio::task::spawn_blocking(move || ground.close(told));
         tokio::select! {
             _ = closed => {}
             // It ends all the sooner, and is waited for.
-            () = signals.until_told_to_hurry() => hurry(),
+            () = signals.told_to_hurry() => hurry(),
         }
     });
     // Waits for what still closes.
@@ -320,46 +327,4 @@ pub fn stages(settings: &Settings) -> Result<Stages, AppError> {
 /// Whoever starts the edge sees where the rules are wrong.
 fn wrong_rules(error: &LoadError) -> AppError {
     AppError::Wrong(error.told())
-}
-
-/// What a process is told from outside.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    /// Takes the signals over; from now on none of them ends the process by itself.
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
-    }
-
-    /// Waits for SIGTERM or SIGINT; SIGHUP reloads the rules.
-    async fn until_told_to_stop(&mut self, reloader: &Arc<Reloader>) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hangup.recv() => {
-                    let reloader = reloader.clone();
-                    // It reads files and runs examples; what came of it is in the log.
-                    tokio::task::spawn_blocking(move || drop(reloader.reload()));
-                }
-            }
-        }
-    }
-
-    /// Waits for another SIGTERM or SIGINT.
-    async fn until_told_to_hurry(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-        tracing::warn!("told again: what is not done at once is given up or spooled");
-    }
 }
