@@ -32,6 +32,7 @@ mod lag;
 mod lane;
 mod metrics;
 mod partitions;
+mod properties;
 mod record;
 mod refusals;
 mod settings;
