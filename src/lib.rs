@@ -18,6 +18,7 @@ pub mod normalize;
 pub mod derive;
 pub mod filter;
 
+pub mod metrics;
 pub mod store;
 pub mod publish;
 
@@ -30,6 +31,5 @@ pub mod reload;
 pub mod http;
 pub mod index;
 
-pub mod metrics;
 pub mod settings;
 pub mod app;

@@ -3,6 +3,7 @@
 //! Every component registers its own metrics into the registry that it is handed; see the
 //! `Metrics` beside each.
 
+use prometheus::core::Collector;
 use prometheus::{IntGaugeVec, Opts, Registry};
 
 /// The version of this program.
@@ -21,7 +22,15 @@ pub fn registry() -> Result<Registry, prometheus::Error> {
         Opts::new("cspipe_build_info", "Which build this is; always 1."),
         &["version", "revision"],
     )?;
-    info.with_label_values(&[VERSION, REVISION]).set(1);
-    registry.register(Box::new(info))?;
+    register(&registry, info)?.with_label_values(&[VERSION, REVISION]).set(1);
     Ok(registry)
+}
+
+/// Registers a metric, and hands it back.
+pub(crate) fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
+where
+    C: Collector + Clone + 'static,
+{
+    registry.register(Box::new(collector.clone()))?;
+    Ok(collector)
 }

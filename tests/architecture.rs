@@ -11,6 +11,7 @@ const ORDER: &[&str] = &[
     "normalize",
     "derive",
     "filter",
+    "metrics",
     "store",
     "publish",
     "pipeline",
@@ -20,7 +21,6 @@ const ORDER: &[&str] = &[
     "reload",
     "http",
     "index",
-    "metrics",
     "settings",
     "app",
 ];

@@ -4,7 +4,7 @@
 //! Nothing that a client sends becomes a label.
 
 use super::status::Code;
-use prometheus::core::Collector;
+use crate::metrics::register;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
 use std::time::Duration;
 
@@ -79,14 +79,6 @@ impl Metrics {
     pub(super) fn observe_ack(&self, took: Duration) {
         self.ack_seconds.observe(took.as_secs_f64());
     }
-}
-
-fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
-where
-    C: Collector + Clone + 'static,
-{
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }
 
 /// A commit to a good disk is at the lower end; what waits for a dead broker, at the upper.

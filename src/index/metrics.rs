@@ -1,10 +1,11 @@
 //! What is counted of the indexer.
 
 use super::answer::Cause;
+use crate::metrics::register;
 use crate::report::Stream;
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
-    core::Collector, exponential_buckets,
+    exponential_buckets,
 };
 
 /// Metrics of the indexer. Clones count into the same numbers.
@@ -145,12 +146,4 @@ impl Metrics {
         // Nothing was shown of one that was here for a moment only.
         let _ = self.lag.remove_label_values(&[topic, &partition.to_string()]);
     }
-}
-
-fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
-where
-    C: Collector + Clone + 'static,
-{
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }

@@ -1,6 +1,7 @@
 //! What the store counts.
 
 use super::AppendError;
+use crate::metrics::register;
 use prometheus::{
     Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry,
     exponential_buckets,
@@ -102,12 +103,4 @@ impl Metrics {
         self.disk_free.set(bytes(disk.f_bavail));
         self.disk_size.set(bytes(disk.f_blocks));
     }
-}
-
-fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
-where
-    C: prometheus::core::Collector + Clone + 'static,
-{
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }

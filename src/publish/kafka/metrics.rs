@@ -1,9 +1,10 @@
 //! What is counted of Kafka.
 
 use super::trouble::Trouble;
+use crate::metrics::register;
 use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
-    Opts, Registry, core::Collector, exponential_buckets,
+    Opts, Registry, exponential_buckets,
 };
 use rdkafka::statistics::Statistics;
 
@@ -159,14 +160,6 @@ impl Metrics {
 
 fn whole(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
-where
-    C: Collector + Clone + 'static,
-{
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }
 
 /// librdkafka counts time in microseconds.

@@ -1,7 +1,7 @@
 //! What the spool counts.
 
+use crate::metrics::register;
 use crate::store;
-use prometheus::core::Collector;
 use prometheus::{IntCounter, IntGauge, Registry};
 
 /// The spool's metrics. Clones count into the same numbers.
@@ -62,12 +62,4 @@ impl Metrics {
     pub fn records(&self) -> u64 {
         u64::try_from(self.records.get()).unwrap_or(0)
     }
-}
-
-fn register<C>(registry: &Registry, collector: C) -> Result<C, prometheus::Error>
-where
-    C: Collector + Clone + 'static,
-{
-    registry.register(Box::new(collector.clone()))?;
-    Ok(collector)
 }
