@@ -5,7 +5,7 @@
 
 use super::note::Notes;
 use super::room::Room;
-use super::{Metrics, Settings, Spooled};
+use super::{Metrics, PutBehind, Settings, Spooled};
 use crate::report::Stream;
 use crate::store::pace::Pace;
 use crate::store::queue::Append;
@@ -149,6 +149,34 @@ impl Keeper {
         self.metrics.drained.inc_by(deleted as u64);
         self.survey(connection)?;
         Ok(end < through && self.records > 0)
+    }
+
+    /// Copies records to the end, all or none of those that are there.
+    pub(in crate::store) fn put_behind(
+        &mut self,
+        connection: &Connection,
+        numbers: &[i64],
+    ) -> rusqlite::Result<PutBehind> {
+        let first = self.survey(connection)?;
+        let transaction = connection.unchecked_transaction()?;
+        let mut next = first;
+        {
+            let mut copy = transaction.prepare_cached(
+                "INSERT INTO spooled (seq, stream, id, received_at, app, json)
+                 SELECT ?, stream, id, received_at, app, json FROM spooled WHERE seq = ?",
+            )?;
+            for number in numbers {
+                if copy.execute(params![next, number])? > 0 {
+                    next += 1;
+                }
+            }
+        }
+        transaction.commit()?;
+        // Counts the copies as appended.
+        self.survey(connection)?;
+        let records = (next - first).unsigned_abs();
+        self.metrics.put_behind.inc_by(records);
+        Ok(PutBehind { first, records })
     }
 
     /// Looks at what there is. Returns whether there is room for more.

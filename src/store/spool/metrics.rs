@@ -15,6 +15,7 @@ pub struct Metrics {
     pub(super) oldest_seconds: IntGauge,
     pub(super) appended: IntCounter,
     pub(super) drained: IntCounter,
+    pub(super) put_behind: IntCounter,
     pub(super) full: IntCounter,
     pub(super) set_aside: IntCounter,
 }
@@ -38,7 +39,12 @@ impl Metrics {
             )?,
             drained: counter(
                 "cspipe_spool_drained_total",
-                "Records that were deleted from the spool because they were delivered.",
+                "Records that were deleted from the spool: delivered, or put behind all others.",
+            )?,
+            put_behind: counter(
+                "cspipe_spool_put_behind_total",
+                "Records that went from the spool's beginning to its end, because Kafka takes \
+                 nothing for their topic: each counts as appended and as drained once more.",
             )?,
             full: counter(
                 "cspipe_spool_full_total",

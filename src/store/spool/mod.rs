@@ -75,6 +75,15 @@ pub struct Spooled {
     pub json: Vec<u8>,
 }
 
+/// What came of putting records behind all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PutBehind {
+    /// The number of the first of the copies; all later records have larger ones.
+    pub first: i64,
+    /// How many there are now. Records that were not found have none.
+    pub records: u64,
+}
+
 impl Spool {
     /// Opens the spool of a data directory, which is made when it is missing.
     ///
@@ -174,6 +183,19 @@ impl Handle {
         done: impl FnOnce(Result<(), AppendError>) + Send + 'static,
     ) {
         self.queue.push_job(Job::Forget { through, done: Box::new(done) });
+    }
+
+    /// Copies records to the end of the spool, where they come up again under new numbers.
+    ///
+    /// The records themselves stay until they are forgotten. A full spool takes the copies all the
+    /// same: the room is given back with the records. `done` is called exactly once, on the
+    /// writer's thread: it must not block and must not panic.
+    pub fn put_behind(
+        &self,
+        numbers: Vec<i64>,
+        done: impl FnOnce(Result<PutBehind, AppendError>) + Send + 'static,
+    ) {
+        self.queue.push_job(Job::PutBehind { numbers, done: Box::new(done) });
     }
 
     /// Keeps what went wrong with Kafka last, for whoever looks at the spool.

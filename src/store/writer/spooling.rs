@@ -46,6 +46,9 @@ impl Writer {
                     Err(error) => done(Err(error)),
                 }
             }
+            Job::PutBehind { numbers, done } => {
+                done(self.try_work(|keeper, connection| keeper.put_behind(connection, &numbers)));
+            }
         }
     }
 

@@ -100,6 +100,13 @@ impl Bench {
         panic!("never answered");
     }
 
+    fn put_behind(&mut self, numbers: &[i64]) -> Answer<PutBehind> {
+        let (answered, answer) = channel();
+        self.handle.put_behind(numbers.to_vec(), move |put| answered.send(put).unwrap());
+        self.writer.step(PATIENCE);
+        answer.try_recv().unwrap()
+    }
+
     fn connection(&mut self) -> &Connection {
         self.writer.database().connection().unwrap()
     }

@@ -76,6 +76,33 @@ fn records_are_deleted_from_the_front() {
 }
 
 #[test]
+fn records_are_put_behind_all_others() {
+    let mut bench = Bench::new(&settings());
+    bench.append(now(4, "shop", 0)).unwrap();
+    let before = bench.read(0, 4, u64::MAX).unwrap();
+    assert_eq!(bench.put_behind(&[1, 3, 99]), Ok(PutBehind { first: 5, records: 2 }));
+    bench.append(record("later")).unwrap();
+    assert_eq!(bench.numbers(), [1, 2, 3, 4, 5, 6, 7]);
+    let after = bench.read(4, 2, u64::MAX).unwrap();
+    for (copy, original) in after.iter().zip([&before[0], &before[2]]) {
+        assert_eq!(Spooled { seq: original.seq, ..copy.clone() }, *original);
+    }
+    bench.forget(4).unwrap();
+    let Metrics { appended, drained, put_behind, records, .. } = &bench.metrics;
+    let counts = [appended.get(), drained.get(), put_behind.get()];
+    assert_eq!((counts, records.get()), ([7, 4, 2], 3));
+    let mut bench = bench.restart(&settings());
+    assert_eq!(bench.numbers(), [5, 6, 7]);
+}
+
+#[test]
+fn a_full_spool_can_still_put_records_behind() {
+    let mut bench = Bench::new(&Settings { max_bytes: ByteSize::mib(1), ..settings() });
+    while bench.append(now(10, "shop", 1000)).is_ok() {}
+    assert_eq!(bench.put_behind(&[1]).map(|put| put.records), Ok(1));
+}
+
+#[test]
 fn batches_go_between_the_slices_of_a_long_deletion() {
     let mut bench = Bench::new(&settings());
     bench.append(now(1200, "shop", 0)).unwrap();
