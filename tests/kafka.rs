@@ -242,6 +242,38 @@ fn a_topic_that_takes_nothing_holds_up_no_other() {
 }
 
 #[test]
+fn a_topic_that_takes_nothing_holds_up_no_longer_spool() {
+    const OTHER: &str =
+        r#"[{"type":"deprecation","age":0,"url":"https://shop.example/","body":{"id":"x"}}]"#;
+    // One is enough to hold up all; or there are so many that those behind are not seen.
+    for (others, reports) in [(1_u32, 1000), (300, 300)] {
+        let (folder, cluster) = (folder(), Cluster::start(1));
+        cluster.topic_error("csp.other", Error::RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED);
+        cluster.down();
+        let edge = Edge::spawn(
+            kafka(folder.path(), &cluster).env("CSPIPE_KAFKA__BREAKER__PROBE_AFTER", "100ms"),
+        );
+        for _ in 0..others {
+            assert_eq!(edge.post("/csp/shop", OTHER).status, 204);
+        }
+        for number in 0..reports {
+            assert_eq!(edge.post("/csp/shop", &report(number)).status, 204);
+        }
+        cluster.up();
+        wait_until("what others left in the spool", || spooled(folder.path()) == i64::from(others));
+        assert_eq!(cluster.read_of(&["csp.clean"]).len(), reports as usize, "each once");
+        assert!(edge.numbers().of("cspipe_spool_put_behind_total") >= u64::from(others));
+        assert_conserved(&edge);
+
+        cluster.topic_error("csp.other", Error::RD_KAFKA_RESP_ERR_NO_ERROR);
+        wait_until("an empty spool", || spooled(folder.path()) == 0);
+        assert_eq!(cluster.read_of(&["csp.other"]).len(), others as usize, "each once");
+        assert_conserved(&edge);
+        edge.stop();
+    }
+}
+
+#[test]
 fn a_record_that_turns_out_too_large_when_the_spool_is_emptied_becomes_a_specimen() {
     let (folder, cluster) = (folder(), Cluster::start(1));
     cluster.down();

@@ -11,6 +11,7 @@ use super::metrics::Metrics;
 use super::producer::{Outgoing, Producer};
 use super::settings::{PropertyError, Settings};
 use super::trouble::Trouble;
+use super::turn::Tally;
 use crate::publish::sink::{Landed, NoRoom, NotDurable};
 use crate::report::{Batch, Stream};
 use crate::store::spool;
@@ -34,6 +35,8 @@ pub(super) struct Courier {
     breaker: Mutex<Breaker>,
     pub(super) spool: spool::Handle,
     pub(super) metrics: Metrics,
+    /// What requests have put into the spool.
+    pub(super) spooled: Arc<Tally>,
     /// Records of requests so far; the drain keeps pace with it.
     pub(super) taken: AtomicU64,
     /// How often the breaker has opened.
@@ -76,6 +79,7 @@ impl Courier {
             breaker: Mutex::new(Breaker::new(&settings.breaker)),
             spool,
             metrics,
+            spooled: Arc::default(),
             taken: AtomicU64::new(0),
             outages: AtomicU64::new(0),
             drain_is_idle: AtomicBool::new(true),
@@ -145,11 +149,13 @@ impl Courier {
     }
 
     fn spool_whole(&self, batch: Batch, done: Done) -> Result<(), NoRoom> {
-        let metrics = self.metrics.clone();
+        let (metrics, spooled) = (self.metrics.clone(), Arc::clone(&self.spooled));
         let records = batch.entries.len() as u64;
+        let counts = Tally::count(&batch);
         let append = self.spool.append(batch, move |result| match result {
             Ok(()) => {
                 metrics.spooled.inc_by(records);
+                spooled.add(&counts);
                 done(Ok(Landed::default()));
             }
             Err(_) => {

@@ -3,15 +3,18 @@
 //! In: records of the spool, and what became of each. Out: the spool's beginning moves forward over
 //! records that Kafka has acknowledged, never past one that it has not. A window of records is
 //! under way at a time; one that fails is sent again, with the same id. After a failure a single
-//! record of its stream is tried until one arrives: a topic that is missing holds up no other.
+//! record of its stream is tried until one arrives: a topic that is missing holds up no other, and
+//! when its records are in the way they are put behind all others.
 
 use super::Stop;
 use super::courier::Courier;
 use super::heard::Failure;
+use super::lane::Lane;
 use super::late::Place;
 use super::leftover::{Specimen, encode_specimen, rejection};
 use super::pace::Pace;
 use super::trouble::{Remedy, Trouble};
+use super::turn::Turns;
 use crate::report::{Batch, Stream};
 use crate::store::spool::{self, Spooled};
 use jiff::Timestamp;
@@ -49,6 +52,7 @@ pub(super) struct Drain {
     pace: Pace,
     /// One for each stream, by its number.
     lanes: [Lane; Stream::ALL.len()],
+    turns: Turns,
     outages: u64,
     /// When the spool is read again after it could not be.
     next_read: Instant,
@@ -66,21 +70,18 @@ struct Slot {
     too_large: u8,
 }
 
-/// How the topic of a stream does.
-#[derive(Debug, Clone, Copy)]
-struct Lane {
-    /// Kafka took the last record that was tried.
-    is_well: bool,
-    wait: Duration,
-    next_try: Instant,
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
     Waiting,
-    Flying { since: Instant },
+    Flying {
+        since: Instant,
+    },
+    /// Kafka has it, or it is in the spool under a later number.
     Acknowledged,
 }
+
+/// Something about each stream, by its number.
+type Streams = [bool; Stream::ALL.len()];
 
 impl Drain {
     pub(super) fn new(
@@ -94,8 +95,7 @@ impl Drain {
         let share = courier.settings().queue_bytes.as_u64() / 4;
         let window_limit = usize::try_from(share).unwrap_or(WINDOW_BYTES).min(WINDOW_BYTES);
         // Nobody knows yet whether there is a Kafka.
-        let lane =
-            Lane { is_well: false, wait: courier.settings().breaker.probe_after, next_try: now };
+        let lane = Lane::new(courier.settings().breaker.probe_after, now);
         Self {
             courier,
             heard,
@@ -107,6 +107,7 @@ impl Drain {
             read: 0,
             pace: Pace::new(settings, now),
             lanes: [lane; Stream::ALL.len()],
+            turns: Turns::new(now),
             outages: 0,
             next_read: now,
             forgot: now,
@@ -126,13 +127,15 @@ impl Drain {
             let outages = self.courier.outages.load(Relaxed);
             if outages != self.outages {
                 self.outages = outages;
-                self.lanes.iter_mut().for_each(|lane| lane.is_well = false);
+                self.lanes.iter_mut().for_each(Lane::doubt);
             }
             if !is_stopping {
                 if now >= self.next_read {
                     self.refill();
                 }
-                self.send(now);
+                let stuck = self.stuck();
+                self.send(stuck, now);
+                self.make_way(stuck, now);
             }
             let is_idle = !self.window.iter().any(Slot::is_flying);
             self.courier.drain_is_idle.store(is_idle, Relaxed);
@@ -153,13 +156,28 @@ impl Drain {
         self.forget();
     }
 
+    /// How many records may be under way now.
+    fn reach(&self) -> usize {
+        if self.lanes.iter().any(Lane::is_well) { self.reach } else { PROBE_RECORDS }
+    }
+
+    /// Whether so much is under way that nothing more is read.
+    fn has_enough(&self) -> bool {
+        self.window.len() * 2 > self.reach() || self.window_bytes > self.window_limit / 2
+    }
+
+    /// Which streams have a topic that takes nothing while others do.
+    fn stuck(&self) -> Streams {
+        let acknowledged = self.courier.breaker().acknowledged();
+        self.lanes.map(|lane| lane.is_stuck(acknowledged))
+    }
+
     /// Reads what comes next, unless enough is under way.
     fn refill(&mut self) {
-        let is_well = self.lanes.iter().any(|lane| lane.is_well);
-        let records = if is_well { self.reach } else { PROBE_RECORDS };
-        if self.window.len() * 2 > records || self.window_bytes > self.window_limit / 2 {
+        if self.has_enough() {
             return;
         }
+        let records = self.reach();
         let records = u32::try_from(records - self.window.len()).unwrap_or(1).min(PAGE_RECORDS);
         let (sender, page) = sync_channel(1);
         self.courier.spool.read(self.read, records, PAGE_BYTES, move |page| {
@@ -186,7 +204,7 @@ impl Drain {
     }
 
     /// Sends what waits, as fast as it may; of a stream that is not well a single record.
-    fn send(&mut self, now: Instant) {
+    fn send(&mut self, stuck: Streams, now: Instant) {
         let is_anything_late = !self.courier.flights().late.is_empty();
         let mut is_taken = [false; Stream::ALL.len()];
         for slot in self.window.iter().filter(|slot| slot.is_flying()) {
@@ -195,8 +213,11 @@ impl Drain {
         for at in 0..self.window.len() {
             let Slot { record, state, .. } = &self.window[at];
             let stream = record.stream as usize;
-            let Lane { is_well, next_try, .. } = self.lanes[stream];
-            if *state != State::Waiting || now < next_try || (!is_well && is_taken[stream]) {
+            let lane = &self.lanes[stream];
+            // What is tried holds up the others for as long.
+            let is_passed = self.turns.is_going() && stuck[stream];
+            let waits = !is_passed && lane.waits(now) || (!lane.is_well() && is_taken[stream]);
+            if *state != State::Waiting || waits {
                 continue;
             }
             let place =
@@ -208,6 +229,7 @@ impl Drain {
                     self.window[at].state = State::Acknowledged;
                     continue;
                 }
+                None if is_passed => continue,
                 None => {}
             }
             if !self.pace.takes_one() {
@@ -225,6 +247,54 @@ impl Drain {
         }
     }
 
+    /// Puts records of topics that are stuck behind all others, when they are in the way.
+    fn make_way(&mut self, stuck: Streams, now: Instant) {
+        let Some(oldest) = self.window.front().map(|slot| slot.record.seq) else { return };
+        if !stuck.contains(&true) || self.turns.ends_at(oldest) {
+            return self.turns.end(now);
+        }
+        if !self.turns.is_going() && !self.has_enough() {
+            return;
+        }
+        let numbers: Vec<_> = {
+            let late = &self.courier.flights().late;
+            let slots = self.window.iter().filter(|slot| {
+                slot.state == State::Waiting
+                    && stuck[slot.record.stream as usize]
+                    && !self.turns.ends_at(slot.record.seq)
+                    && late.place(slot.record.id).is_none()
+            });
+            slots.map(|slot| slot.record.seq).take(FORGET_RECORDS).collect()
+        };
+        if numbers.is_empty() {
+            return;
+        }
+        if !self.turns.is_going() {
+            let has_arrived = self.window.iter().any(|slot| slot.state == State::Acknowledged);
+            let others = self.courier.spooled.of(|stream| !stuck[stream]);
+            self.turns.begin(has_arrived, others, now);
+            if !self.turns.is_going() {
+                return;
+            }
+        }
+        let (sender, put) = sync_channel(1);
+        self.courier.spool.put_behind(numbers.clone(), move |result| {
+            let _ = sender.send(result);
+        });
+        match put.recv() {
+            Ok(Ok(put)) if put.records == numbers.len() as u64 => {
+                self.turns.put_behind(put.first);
+                for slot in &mut self.window {
+                    if numbers.binary_search(&slot.record.seq).is_ok() {
+                        slot.state = State::Acknowledged;
+                    }
+                }
+            }
+            // The store has said why. They stay where they are.
+            _ => self.turns.end(now),
+        }
+    }
+
     fn hear(&mut self, heard: Heard) {
         let Heard { seq, result, at: when } = heard;
         let found = self
@@ -235,9 +305,7 @@ impl Drain {
         match result {
             Ok(()) => {
                 self.window[at].state = State::Acknowledged;
-                let wait = self.courier.settings().breaker.probe_after;
-                self.lanes[self.window[at].record.stream as usize] =
-                    Lane { is_well: true, wait, next_try: when };
+                self.lanes[self.window[at].record.stream as usize].succeed(when);
                 // A slow Kafka is fed by the spool; requests would wait for it in vain.
                 if when.saturating_duration_since(since) < self.courier.settings().ack_timeout {
                     self.courier.succeed(when);
@@ -256,12 +324,12 @@ impl Drain {
         let lane = &mut self.lanes[stream as usize];
         let mut is_unfit = failure.trouble.remedy() == Remedy::Reject;
         if failure.trouble == Trouble::BatchTooLarge {
-            if !lane.is_well {
+            if !lane.is_well() {
                 // It may have shared a batch with what is coming in.
                 slot.too_large += 1;
                 is_unfit = slot.too_large >= ALONE;
             }
-            lane.is_well = false;
+            lane.doubt();
             if !is_unfit {
                 return;
             }
@@ -283,13 +351,7 @@ impl Drain {
         } else {
             self.courier.settings().breaker.probe_max
         };
-        lane.is_well = false;
-        // Thousands may fail at once; that is one try.
-        let now = Instant::now();
-        if now >= lane.next_try {
-            lane.next_try = now + lane.wait;
-            lane.wait = (lane.wait * 2).min(longest);
-        }
+        lane.fail(failure.is_of_topic(), longest, Instant::now());
     }
 
     /// Puts a specimen in the place of a record, under its id. The spool keeps the record itself

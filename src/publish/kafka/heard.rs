@@ -28,6 +28,23 @@ pub(super) struct Failure {
     pub(super) code: Option<RDKafkaErrorCode>,
 }
 
+impl Failure {
+    /// Whether a broker has answered that the topic must be set up otherwise.
+    pub(super) const fn is_of_topic(self) -> bool {
+        matches!(
+            self.code,
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::UnknownTopic
+                    | RDKafkaErrorCode::UnknownTopicOrPartition
+                    | RDKafkaErrorCode::UnknownPartition
+                    | RDKafkaErrorCode::InvalidTopic
+                    | RDKafkaErrorCode::PolicyViolation
+            )
+        )
+    }
+}
+
 /// What has been heard from producers and waits to be dealt with. Producers that follow each other
 /// share it.
 #[derive(Debug)]

@@ -30,6 +30,7 @@ mod courier;
 mod drain;
 mod flights;
 mod heard;
+mod lane;
 mod late;
 mod leftover;
 mod listener;
@@ -40,6 +41,7 @@ mod properties;
 mod settings;
 mod topics;
 mod trouble;
+mod turn;
 
 pub use courier::Handle;
 pub use metrics::Metrics;

@@ -1,0 +1,126 @@
+//! When the spool is turned over: records of topics that take nothing go to its end.
+//!
+//! Records leave the spool from the front only. One whose topic is missing would hold up all that
+//! come after it, so the spool is walked through once, and such records are put behind all others.
+//! That costs a copy of each, so it is done only when it helps, and not all the time. It knows no
+//! clock: times come in.
+
+use crate::report::{Batch, Stream};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// The turns of one spool.
+#[derive(Debug)]
+pub(super) struct Turns {
+    going: Option<Going>,
+    /// Before, none begins.
+    next: Instant,
+    /// What had been spooled for other topics when the last one began; unknown after a start.
+    seen: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Going {
+    since: Instant,
+    /// The first number of what was put behind: there the turn is over.
+    end: Option<i64>,
+}
+
+/// How many records of each stream went into the spool. Counts of the same tally may be added from
+/// any thread.
+#[derive(Debug, Default)]
+pub(super) struct Tally([AtomicU64; Stream::ALL.len()]);
+
+impl Turns {
+    pub(super) const fn new(now: Instant) -> Self {
+        Self { going: None, next: now, seen: None }
+    }
+
+    /// Begins a turn, if there is something to be gained: records behind those in the way that have
+    /// arrived, or others that may. `spooled` counts what was ever spooled for other topics.
+    pub(super) fn begin(&mut self, has_arrived: bool, spooled: u64, now: Instant) {
+        if now >= self.next && (has_arrived || self.seen != Some(spooled)) {
+            self.seen = Some(spooled);
+            self.going = Some(Going { since: now, end: None });
+        }
+    }
+
+    pub(super) const fn is_going(&self) -> bool {
+        self.going.is_some()
+    }
+
+    /// Whether the record with this number, the oldest, was put behind in this turn, or came later.
+    pub(super) fn ends_at(&self, number: i64) -> bool {
+        self.going.and_then(|going| going.end).is_some_and(|end| number >= end)
+    }
+
+    /// Records were put behind; the first has this number now.
+    pub(super) fn put_behind(&mut self, first: i64) {
+        if let Some(going) = &mut self.going {
+            going.end.get_or_insert(first);
+        }
+    }
+
+    /// The turn is over, or cannot go on. At most a tenth of the time goes into turns.
+    pub(super) fn end(&mut self, now: Instant) {
+        if let Some(Going { since, .. }) = self.going.take() {
+            self.next = now + (now.saturating_duration_since(since) * 10).max(PAUSE);
+        }
+    }
+}
+
+impl Tally {
+    /// Counts the records of a batch by their streams.
+    pub(super) fn count(batch: &Batch) -> [u64; Stream::ALL.len()] {
+        let mut counts = [0; Stream::ALL.len()];
+        for entry in &batch.entries {
+            counts[entry.stream as usize] += 1;
+        }
+        counts
+    }
+
+    pub(super) fn add(&self, counts: &[u64; Stream::ALL.len()]) {
+        for (total, count) in self.0.iter().zip(counts) {
+            total.fetch_add(*count, Relaxed);
+        }
+    }
+
+    /// How many records there were of some streams.
+    pub(super) fn of(&self, is_meant: impl Fn(usize) -> bool) -> u64 {
+        let totals = self.0.iter().enumerate().filter(|(stream, _)| is_meant(*stream));
+        totals.map(|(_, total)| total.load(Relaxed)).sum()
+    }
+}
+
+/// The shortest pause between two turns.
+const PAUSE: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_turn_begins_when_it_helps_and_ends_where_it_began() {
+        let mut now = Instant::now();
+        let mut turns = Turns::new(now);
+        turns.begin(false, 0, now);
+        assert!(turns.is_going(), "nobody knows what is in a spool at first");
+        assert!(!turns.ends_at(i64::MAX), "nothing was put behind yet");
+        turns.put_behind(100);
+        turns.put_behind(150);
+        assert!(!turns.ends_at(99) && turns.ends_at(100));
+        now += PAUSE;
+        turns.end(now);
+
+        turns.begin(true, 7, now + PAUSE * 9);
+        assert!(!turns.is_going(), "it took long");
+        now += PAUSE * 10;
+        turns.begin(false, 0, now);
+        assert!(!turns.is_going(), "nothing came for others");
+        turns.begin(true, 0, now);
+        assert!(turns.is_going(), "something has arrived");
+        turns.end(now);
+        turns.begin(false, 1, now + PAUSE);
+        assert!(turns.is_going(), "something came");
+    }
+}
