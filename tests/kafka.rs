@@ -354,6 +354,27 @@ fn a_producer_that_cannot_go_on_is_made_anew() {
 }
 
 #[test]
+fn a_producer_without_permission_is_made_anew_now_and_then() {
+    let (folder, cluster) = (folder(), Cluster::start(1));
+    cluster.fail_producer_id(Error::RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, 4);
+    let edge = Edge::spawn(&mut kafka(folder.path(), &cluster));
+    let mut number = 0;
+    wait_until("an open breaker", || {
+        assert_eq!(edge.post("/csp/shop", &report(number)).status, 204);
+        number += 1;
+        edge.numbers().of("cspipe_kafka_breaker_open") == 1
+    });
+    wait_until("an empty spool", || edge.numbers().of("cspipe_spool_records") == 0);
+    assert_delivered(&cluster, number as usize);
+    let config = edge.numbers().of("cspipe_kafka_errors_total{class=\"config\"}");
+    edge.signal("TERM");
+    let (code, log) = edge.ended();
+    assert_eq!((code, config), (Some(0), 4), "{log}");
+    // With pauses of 1, 2 and 4 seconds between them, however much is sent.
+    assert_eq!(log.matches("the producer cannot go on and is made anew").count(), 4, "{log}");
+}
+
+#[test]
 fn what_only_librdkafka_calls_delivered_is_sent_again() {
     let (folder, cluster) = (folder(), Cluster::start(1));
     let edge = Edge::spawn(
@@ -413,6 +434,9 @@ fn more_than_may_wait_for_kafka_goes_to_the_spool_at_once() {
             .env("CSPIPE_KAFKA__QUEUE_BYTES", "1 MiB")
             .env("CSPIPE_KAFKA__ACK_TIMEOUT", "30s"),
     );
+    // A connection takes several round trips, and so would each answer.
+    assert_eq!(edge.post("/csp/shop", &report(0)).status, 204);
+    cluster.read(1);
     cluster.round_trip(Duration::from_secs(3));
     let batch: serde_json::Value = (0..100).map(entry).collect();
     let batch = batch.to_string();
@@ -427,8 +451,8 @@ fn more_than_may_wait_for_kafka_goes_to_the_spool_at_once() {
     });
     assert!(edge.numbers().of("cspipe_kafka_errors_total{class=\"queue_full\"}") > 0);
     cluster.round_trip(Duration::ZERO);
-    let ids: BTreeSet<_> = cluster.read(2000).iter().map(|record| record.text("id")).collect();
-    assert_eq!(ids.len(), 2000);
+    let ids: BTreeSet<_> = cluster.read(2001).iter().map(|record| record.text("id")).collect();
+    assert_eq!(ids.len(), 2001);
     assert_conserved(&edge);
     edge.stop();
 }
@@ -592,6 +616,29 @@ fn what_librdkafka_offers_to_show_who_one_is_can_be_set_up() {
         assert_eq!(spooled(folder.path()), 1);
         edge.stop();
     }
+}
+
+#[test]
+fn an_edge_whose_spool_takes_nothing_is_ready_again_after_a_blip() {
+    let (folder, cluster) = (folder(), Cluster::start(1));
+    let edge = Edge::spawn(
+        kafka(folder.path(), &cluster)
+            .env("CSPIPE_SPOOL__MIN_FREE", "1 PiB")
+            .env("CSPIPE_KAFKA__BREAKER__PROBE_AFTER", "3s"),
+    );
+    assert_eq!(edge.post("/csp/shop", &report(0)).status, 204);
+    cluster.down();
+    wait_until("an open breaker", || {
+        edge.post("/csp/shop", &report(1));
+        edge.numbers().of("cspipe_kafka_breaker_open") == 1
+    });
+    assert_eq!(edge.get("/readyz").status, 503);
+    cluster.up();
+    // Nobody sends reports to an edge that is not ready.
+    wait_until("readiness", || edge.get("/readyz").status == 200);
+    wait_until("a report in Kafka", || edge.post("/csp/shop", &report(2)).status == 204);
+    assert_eq!(edge.get("/readyz").status, 200);
+    edge.stop();
 }
 
 #[test]

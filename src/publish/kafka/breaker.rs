@@ -57,6 +57,11 @@ impl Breaker {
         }
     }
 
+    /// Whether it is open, and the next request would be let through.
+    pub(super) fn is_probe_due(&self, now: Instant) -> bool {
+        matches!(self.state, State::Open { probe_at, .. } if now >= probe_at)
+    }
+
     /// Whether a request may try Kafka now. An open breaker lets one through when it is time.
     pub(super) fn admits(&mut self, now: Instant) -> bool {
         match self.state {
@@ -147,9 +152,11 @@ mod tests {
         let (mut breaker, mut now) = breaker();
         (0..3).for_each(|_| _ = breaker.fail(now));
         for pause in [1, 2, 3, 3] {
-            assert!(!breaker.admits(now + seconds(pause).mul_f64(0.999)));
+            let early = now + seconds(pause).mul_f64(0.999);
+            assert!(!breaker.is_probe_due(early) && !breaker.admits(early));
             now += seconds(pause);
-            assert!(breaker.admits(now));
+            assert!(breaker.is_probe_due(now) && breaker.admits(now));
+            assert!(!breaker.is_probe_due(now));
             assert!(!breaker.admits(now), "a second probe");
             assert_eq!(breaker.fail(now), None);
         }

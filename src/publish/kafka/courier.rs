@@ -43,6 +43,8 @@ pub(super) struct Courier {
     pub(super) outages: AtomicU64,
     /// The drain has nothing under way, so that only a request can find out about Kafka.
     pub(super) drain_is_idle: AtomicBool,
+    /// Nothing that the drain has can find out about Kafka, now or later.
+    pub(super) drain_is_blind: AtomicBool,
     /// The end is near: nothing more is sent.
     is_ending: AtomicBool,
     stop_by: Mutex<Option<Instant>>,
@@ -55,8 +57,11 @@ impl Handle {
     }
 
     /// Whether a batch can be expected to become durable now, in Kafka or in the spool.
+    ///
+    /// Also when it is time to find out about Kafka and only a request can: without one that would
+    /// stay unknown for ever.
     pub fn is_ready(&self) -> bool {
-        self.0.spool.is_ready() || !self.0.breaker().is_open()
+        self.0.spool.is_ready() || self.0.may_ask_kafka(Instant::now())
     }
 }
 
@@ -83,6 +88,7 @@ impl Courier {
             taken: AtomicU64::new(0),
             outages: AtomicU64::new(0),
             drain_is_idle: AtomicBool::new(true),
+            drain_is_blind: AtomicBool::new(true),
             is_ending: AtomicBool::new(false),
             stop_by: Mutex::default(),
         })
@@ -184,6 +190,12 @@ impl Courier {
         let mut breaker = self.breaker();
         // As long as the drain has something under way, that finds out, and no request has to wait.
         !breaker.is_open() || (self.drain_is_idle.load(Relaxed) && breaker.admits(Instant::now()))
+    }
+
+    /// Whether Kafka can be expected to take a request, or only a request can find out.
+    fn may_ask_kafka(&self, now: Instant) -> bool {
+        let breaker = self.breaker();
+        !breaker.is_open() || (self.drain_is_blind.load(Relaxed) && breaker.is_probe_due(now))
     }
 
     /// Kafka has acknowledged something in time.

@@ -139,6 +139,8 @@ impl Drain {
             }
             let is_idle = !self.window.iter().any(Slot::is_flying);
             self.courier.drain_is_idle.store(is_idle, Relaxed);
+            let is_blind = is_idle && (self.window.is_empty() || self.stuck().contains(&true));
+            self.courier.drain_is_blind.store(is_blind, Relaxed);
             match self.heard.recv_timeout(if self.window.is_empty() { IDLE } else { BUSY }) {
                 Ok(first) => {
                     self.hear(first);
@@ -318,6 +320,9 @@ impl Drain {
     /// A record was not taken. It stays where it is, unless Kafka will never take it.
     fn fail(&mut self, at: usize, failure: Failure) {
         self.courier.count_failure(failure.trouble);
+        if failure.trouble == Trouble::Fatal {
+            self.courier.heard.set_fatal();
+        }
         let slot = &mut self.window[at];
         slot.state = State::Waiting;
         let stream = slot.record.stream;

@@ -9,7 +9,7 @@ use super::drain::{DRAINED, Heard as DrainHeard};
 use super::flights::{Ended, Fate, Step};
 use super::heard::{Failure, Report};
 use super::leftover::{Answer, left_over};
-use super::producer::Producer;
+use super::replacing::Replacing;
 use super::trouble::{Remedy, Trouble};
 use super::turn::Tally;
 use crate::publish::sink::Landed;
@@ -22,21 +22,15 @@ use std::time::{Duration, Instant};
 impl Courier {
     /// The life of the thread that hears from librdkafka, until it is told to stop.
     pub(super) fn listen(&self, stop: &Stop, drain: &Sender<DrainHeard>) {
-        let mut retired: Vec<Arc<Producer>> = Vec::new();
+        let mut replacing = Replacing::new(Instant::now());
         let mut took_back = None;
         loop {
             let producer = self.producer.load_full();
             producer.poll();
-            retired.retain(|old| {
-                old.poll();
-                old.outstanding() > 0
-            });
+            replacing.poll();
             self.deal(drain);
-            if self.heard.take_fatal() {
-                retired.extend(self.replace());
-            }
-            let outstanding =
-                producer.outstanding() + retired.iter().map(|old| old.outstanding()).sum::<usize>();
+            replacing.replace(self, Instant::now());
+            let outstanding = producer.outstanding() + replacing.outstanding();
             let is_quiet = outstanding == 0 && self.flights().is_empty();
             if let Some(stop_by) = self.stop_by() {
                 let now = Instant::now();
@@ -140,26 +134,6 @@ impl Courier {
         self.say_config(topic, failure);
     }
 
-    /// Makes a new producer in the place of one that cannot go on, and returns the old one.
-    fn replace(&self) -> Option<Arc<Producer>> {
-        let old = self.producer.load_full();
-        let why = old.fatal_error()?;
-        tracing::error!(why, "the producer cannot go on and is made anew: {why}");
-        match Producer::new(self.settings(), self.edge(), Arc::clone(&self.heard)) {
-            Ok(new) => {
-                self.producer.store(Arc::new(new));
-                old.purge();
-                Some(old)
-            }
-            Err(error) => {
-                tracing::error!(%error, "no producer can be made, and will be tried again: {error}");
-                thread::sleep(REPLACE_PAUSE);
-                self.heard.set_fatal();
-                None
-            }
-        }
-    }
-
     /// Spools what librdkafka never told of, at the very end.
     fn abandon(&self) {
         let now = Instant::now();
@@ -175,7 +149,5 @@ impl Courier {
 const SLICE: Duration = Duration::from_millis(1);
 /// How long nothing is listened to while nothing is under way.
 const PAUSE: Duration = Duration::from_millis(50);
-/// How long after a producer could not be made; records go to the spool meanwhile.
-const REPLACE_PAUSE: Duration = Duration::from_secs(1);
 /// How long what is taken back may take to come.
 const TAKE_BACK: Duration = Duration::from_secs(2);

@@ -38,6 +38,7 @@ mod metrics;
 mod pace;
 mod producer;
 mod properties;
+mod replacing;
 mod settings;
 mod topics;
 mod trouble;

@@ -14,6 +14,8 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::statistics::Statistics;
 use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::thread;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -30,7 +32,8 @@ pub(super) struct Outgoing<'r> {
 
 /// A producer, and how records are addressed.
 pub(super) struct Producer {
-    client: BaseProducer<Context>,
+    /// There until the producer is dropped.
+    client: Option<BaseProducer<Context>>,
     topics: Topics,
     key: Key,
     key_shards: u16,
@@ -50,11 +53,15 @@ impl Producer {
         // What is logged is filtered here, by the context.
         config.set_log_level(RDKafkaLogLevel::Info);
         Ok(Self {
-            client: BaseProducer::from_config_and_context(&config, Context(heard))?,
+            client: Some(BaseProducer::from_config_and_context(&config, Context(heard))?),
             topics: settings.topics.clone(),
             key: settings.key,
             key_shards: settings.key_shards,
         })
+    }
+
+    fn client(&self) -> &BaseProducer<Context> {
+        self.client.as_ref().expect("it is there until the end")
     }
 
     /// Hands one record over. A report with its tag follows unless it is refused at once.
@@ -77,7 +84,7 @@ impl Producer {
         .payload(record.json)
         .headers(headers);
         message.key = key.as_deref();
-        self.client.send(message).map_err(|(error, _)| Failure::from(&error))
+        self.client().send(message).map_err(|(error, _)| Failure::from(&error))
     }
 
     /// Serves what librdkafka has to tell, and returns when there is nothing more.
@@ -85,10 +92,10 @@ impl Producer {
     /// Waiting is left to whoever calls: rdkafka's own wait spins for the last millisecond of the
     /// time it is given, and goes on until that is over.
     pub(super) fn poll(&self) {
-        let heard = &self.client.context().0;
+        let heard = &self.client().context().0;
         for _ in 0..EVENTS {
             let before = heard.waiting();
-            self.client.poll(Duration::ZERO);
+            self.client().poll(Duration::ZERO);
             if heard.waiting() == before {
                 return;
             }
@@ -97,17 +104,35 @@ impl Producer {
 
     /// How many records have been sent and not been told of.
     pub(super) fn outstanding(&self) -> usize {
-        usize::try_from(self.client.in_flight_count()).unwrap_or(0)
+        usize::try_from(self.client().in_flight_count()).unwrap_or(0)
     }
 
     /// Takes back what is not acknowledged. Each record is told of as [`Trouble::Purged`].
     pub(super) fn purge(&self) {
-        self.client.purge(PurgeConfig::default().queue().inflight());
+        self.client().purge(PurgeConfig::default().queue().inflight());
     }
 
     /// Why it cannot go on, if it cannot.
-    pub(super) fn fatal_error(&self) -> Option<String> {
-        self.client.client().fatal_error().map(|(code, text)| format!("{code}: {text}"))
+    pub(super) fn fatal_error(&self) -> Option<(Trouble, String)> {
+        let (code, text) = self.client().client().fatal_error()?;
+        Some((Trouble::from(code), format!("{code}: {text}")))
+    }
+}
+
+impl Drop for Producer {
+    /// Waits only for a moment until librdkafka has ended: one of its threads may be asking for a
+    /// broker's address, which nothing can cut short.
+    fn drop(&mut self) {
+        let (ended, end) = channel();
+        let client = self.client.take();
+        let thread = thread::Builder::new().name("cspipe-kafka-end".to_owned());
+        let ending = thread.spawn(move || {
+            drop(client);
+            let _ = ended.send(());
+        });
+        if ending.is_ok() && end.recv_timeout(END).is_err() {
+            tracing::debug!("librdkafka takes long to end, and is not waited for");
+        }
     }
 }
 
@@ -184,6 +209,8 @@ fn shard(id: Uuid, shards: u16) -> u16 {
     u16::from_be_bytes([high, low]) % shards
 }
 
+/// How long librdkafka may take to end.
+const END: Duration = Duration::from_secs(1);
 /// `RD_KAFKA_OFFSET_INVALID`, the offset of a record that no answer was about.
 pub(crate) const NO_OFFSET: i64 = -1001;
 /// How many events are served in a row; each may tell of thousands of records.

@@ -118,11 +118,12 @@ impl Trouble {
             | Self::Replicas
             | Self::Config
             | Self::QueueFull
+            // The next producer may end the same way, as without permissions.
+            | Self::Fatal
             | Self::Other => true,
             Self::BatchTooLarge
             | Self::TooLarge
             | Self::Invalid
-            | Self::Fatal
             | Self::Purged
             | Self::Unconfirmed => false,
         }
