@@ -183,13 +183,29 @@ impl Reader {
         walk: &mut Walk,
         see: &mut impl FnMut(&Spooled) -> bool,
     ) -> rusqlite::Result<bool> {
+        let mut records = Vec::new();
+        let read = self.read_page(walk, &mut records);
+        // Nothing is being read any more: whoever sees the records may take any time.
+        for record in records {
+            if !see(&record) {
+                return Ok(false);
+            }
+            walk.done.records += 1;
+        }
+        read.map(|()| true)
+    }
+
+    /// Reads a page, or its beginning where the rest cannot be read.
+    fn read_page(&self, walk: &mut Walk, records: &mut Vec<Spooled>) -> rusqlite::Result<()> {
         let mut statement = self.connection.prepare_cached(
             "SELECT seq, stream, id, app, json FROM spooled WHERE seq > ? AND seq <= ?
              ORDER BY seq LIMIT ?",
         )?;
         let mut rows = statement.query(params![walk.after, walk.last, PAGE])?;
-        let mut any = false;
-        while let Some(row) = rows.next()? {
+        let (mut any, mut bytes) = (false, 0);
+        while bytes < PAGE_BYTES
+            && let Some(row) = rows.next()?
+        {
             let record = spooled(row)?;
             // Numbers that are out of order are damage that SQLite did not look for.
             if record.seq <= walk.after {
@@ -205,16 +221,14 @@ impl Reader {
                 walk.done.unreadable += 1;
                 continue;
             }
-            if !see(&record) {
-                return Ok(false);
-            }
-            walk.done.records += 1;
+            bytes += record.json.len();
+            records.push(record);
         }
         if !any {
             walk.miss(self.kind, walk.last);
             walk.after = walk.last;
         }
-        Ok(true)
+        Ok(())
     }
 
     /// Moves on to the next record that can be read, behind one that cannot.
@@ -315,7 +329,8 @@ fn moment(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
-/// How many records are read in one transaction.
+/// How many records are read in one transaction, and about how many bytes of them.
 const PAGE: i64 = 1000;
+const PAGE_BYTES: usize = 4 << 20;
 /// How many records the pages below one that is damaged may hold, if they are short.
 const ONE_BY_ONE: i64 = 20_000;

@@ -119,3 +119,23 @@ fn a_spool_that_could_not_be_opened_is_opened_later() {
     assert_eq!(appended.try_recv(), Ok(Ok(())));
     assert_eq!((metrics.records.get(), metrics.appended.get()), (4, 1));
 }
+
+#[test]
+fn an_export_that_takes_long_holds_no_log_up() {
+    let mut bench = Bench::new(&settings());
+    bench.append(now(3000, "shop", 0)).unwrap();
+    let reader = Reader::open(bench.data.path()).unwrap();
+    let (mut seen, mut left) = (0, Vec::new());
+    let exported = reader.export(|_| {
+        seen += 1;
+        if seen % 700 == 0 {
+            bench.append(record("later")).unwrap();
+            let sql = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let busy = bench.connection().query_row(sql, [], |row| row.get::<_, i64>(0));
+            left.push(busy.unwrap());
+        }
+        true
+    });
+    assert_eq!(exported.unwrap(), Export { records: 3000, unreadable: 0 });
+    assert_eq!(left, [0; 4], "a reader was in the way");
+}
