@@ -153,7 +153,14 @@ impl Database {
             }
         });
         match opened {
-            Ok(connection) => database.connection = Some(connection),
+            Ok(connection) => {
+                // The process before may have ended after a sync that failed: see `connection`.
+                if let Err(error) = move_log(&connection) {
+                    tracing::warn!(%error, "the log of the database stays as it was: {error}");
+                    database.is_log_suspect = true;
+                }
+                database.connection = Some(connection);
+            }
             Err(OpenError::Damaged { detail, .. }) => {
                 database.set_aside(detail)?;
                 database.connection()?;

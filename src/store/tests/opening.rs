@@ -32,6 +32,23 @@ fn records_survive_opening_again() {
     assert_eq!(count(data.path(), "clean"), 2);
 }
 
+/// What a process that was killed left in the log may have been the rest of a sync that failed.
+#[test]
+fn the_log_of_a_process_that_was_killed_is_moved_into_the_database() {
+    let (data, copy, moved) =
+        (TempDir::new().unwrap(), TempDir::new().unwrap(), TempDir::new().unwrap());
+    let first = open(data.path());
+    store(&first, record("monorail")).unwrap();
+    for file in ["cspipe.db", "cspipe.db-wal"] {
+        std::fs::copy(data.path().join(file), copy.path().join(file)).unwrap();
+    }
+    let second = open(copy.path());
+    std::fs::copy(copy.path().join("cspipe.db"), moved.path().join("cspipe.db")).unwrap();
+    assert_eq!(count(moved.path(), "clean"), 1);
+    second.close();
+    first.close();
+}
+
 #[test]
 fn a_second_store_on_the_same_directory_is_refused() {
     let data = TempDir::new().unwrap();
