@@ -14,6 +14,7 @@ CONFIG_MAP = 1024 * 1024
 
 
 def check(bench):
+    namespace(bench)
     for name in SETS:
         print(f"kubernetes: {name}")
         folder = KUBERNETES / name
@@ -36,6 +37,18 @@ def check(bench):
     rendered(bench)
 
 
+def namespace(bench):
+    print("kubernetes: namespace")
+    folder = KUBERNETES / "namespace"
+    listed = yaml.safe_load((folder / "kustomization.yaml").read_text())["resources"]
+    objects = [yaml.safe_load((folder / path).read_text()) for path in listed]
+    against_schemas(bench, objects)
+    kustomizations = [yaml.safe_load((KUBERNETES / name / "kustomization.yaml").read_text()) for name in SETS]
+    used = {kustomization["namespace"] for kustomization in kustomizations}
+    made = {thing["metadata"]["name"] for thing in objects if thing["kind"] == "Namespace"}
+    bench.hold(used == made, f"{sorted(made)} is what all sets are in")
+
+
 def against_schemas(bench, objects):
     wrong = []
     for version in VERSIONS:
@@ -45,13 +58,16 @@ def against_schemas(bench, objects):
             except Exception as error:
                 wrong.append(f"{version} {thing['kind']}: {str(error).splitlines()[0]}")
     # A schema that lets everything pass would prove nothing.
-    broken = copy.deepcopy(next(thing for thing in objects if thing["kind"] in WORKLOADS))
-    broken["spec"]["template"]["spec"]["containers"][0]["imagine"] = 1
-    try:
-        kubernetes_validate.validate(broken, VERSIONS[-1], strict=True)
-        wrong.append("an unknown key passes")
-    except kubernetes_validate.ValidationError:
-        pass
+    for broken in copy.deepcopy(objects):
+        within = broken["metadata"]
+        if broken["kind"] in WORKLOADS:
+            within = broken["spec"]["template"]["spec"]["containers"][0]
+        within["imagine"] = 1
+        try:
+            kubernetes_validate.validate(broken, VERSIONS[-1], strict=True)
+            wrong.append(f"{broken['kind']}: an unknown key passes")
+        except kubernetes_validate.ValidationError:
+            pass
     bench.hold(
         not wrong,
         f"{len(objects)} objects, strictly, against Kubernetes {VERSIONS[0]} to {VERSIONS[-1]}: {wrong[:3] or 'right'}",
@@ -120,6 +136,8 @@ def references(bench, objects, kustomization):
                 wrong.append("HorizontalPodAutoscaler: no such target, or it sets replicas itself")
         else:
             selectors = []
+            if kind == "Namespace":
+                wrong.append("a Namespace, which would be deleted with this set, and all others in it")
         wrong += [
             f"{kind}: {selector} selects nothing"
             for selector in selectors
@@ -384,7 +402,7 @@ def rendered(bench):
                 and len(images) == 1
                 and maps == used
                 and len(maps) == 1 + with_filters
-                and all(o["kind"] == "Namespace" or o["metadata"]["namespace"] == "cspipe" for o in objects)
+                and all(o["metadata"].get("namespace") == "cspipe" for o in objects)
             )
             bench.hold(
                 right,
