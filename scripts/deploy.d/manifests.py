@@ -325,7 +325,7 @@ def probed(bench, pod, container, variables, listeners):
 def monitors(bench):
     print("kubernetes: monitoring")
     for name, directory in (("edge", "edge-kafka"), ("indexer", "indexer")):
-        monitor = yaml.safe_load((KUBERNETES / f"monitoring/{name}.yaml").read_text())
+        monitor = yaml.safe_load((KUBERNETES / f"monitoring/{name}/podmonitor.yaml").read_text())
         template = pods([yaml.safe_load((KUBERNETES / directory / "deployment.yaml").read_text())])
         template = next(iter(template.values()))
         ports = [port["name"] for port in template["spec"]["containers"][0]["ports"]]
@@ -378,10 +378,11 @@ def rendered(bench):
     shutil.copytree(ROOT / "filters", own)
     (own / "site.toml").write_text("format = 1\n")
     for name in SETS:
-        for with_filters in (False, True) if name.startswith("edge") else (False,):
-            if with_filters:
-                with open(tree / name / "kustomization.yaml", "a") as file:
-                    file.write("components: [../own-filters]\n")
+        path = tree / name / "kustomization.yaml"
+        plain = path.read_text()
+        for offered in (False, True):
+            path.write_text(with_components(plain) if offered else plain)
+            components = yaml.safe_load(path.read_text()).get("components", [])
             done = subprocess.run([kustomize, "build", tree / name], capture_output=True, text=True)
             objects = list(yaml.safe_load_all(done.stdout)) if done.returncode == 0 else []
             maps = {o["metadata"]["name"] for o in objects if o["kind"] == "ConfigMap"}
@@ -397,16 +398,25 @@ def rendered(bench):
                 for part in ("initContainers", "containers")
                 for container in template["spec"].get(part, [])
             }
+            monitors = [o for o in objects if o["kind"] == "PodMonitor"]
             right = (
                 bool(maps)
                 and len(images) == 1
                 and maps == used
-                and len(maps) == 1 + with_filters
+                and bool(components) == offered
+                and len(maps) == 1 + ("../own-filters" in components)
+                and len(monitors) == sum("/monitoring/" in component for component in components)
                 and all(o["metadata"].get("namespace") == "cspipe" for o in objects)
             )
             bench.hold(
                 right,
-                f"{name}{' with own-filters' if with_filters else ''}: {len(objects)} objects, {sorted(used)}, {sorted(images)} {done.stderr.strip()[:200]}",
+                f"{name}{' with ' if offered else ''}{', '.join(components)}: {len(objects)} objects, {sorted(used)}, {sorted(images)} {done.stderr.strip()[:200]}",
             )
-            if objects:
-                against_schemas(bench, objects)
+            # A PodMonitor's schema is the operator's.
+            if known := [o for o in objects if o["kind"] != "PodMonitor"]:
+                against_schemas(bench, known)
+
+
+def with_components(kustomization):
+    """With the components that it offers in comments."""
+    return re.sub(r"^# (components:|  - \.\./)", r"\1", kustomization, flags=re.MULTILINE)
