@@ -5,6 +5,7 @@ import kubernetes_validate, yaml
 from bench import ROOT, environment, free_port, get, wait_for_answer
 
 KUBERNETES = ROOT / "deploy/kubernetes"
+DOCUMENT = ROOT / "docs/deploy.md"
 SETS = ["edge-kafka", "edge-embedded", "indexer"]
 # Those of which kubernetes-validate has the schemas, its own name for the newest included.
 VERSIONS = [f"1.{minor}" for minor in range(28, 38)]
@@ -377,7 +378,11 @@ def rendered(bench):
     own = tree / "own-filters/filters"
     shutil.copytree(ROOT / "filters", own)
     (own / "site.toml").write_text("format = 1\n")
-    for name in SETS:
+    # Somebody's overlay of edges and indexers, as the document shows it.
+    overlay = re.search(r"```yaml\n(apiVersion: kustomize.*?)```", DOCUMENT.read_text(), re.DOTALL)
+    (tree / "both").mkdir()
+    (tree / "both/kustomization.yaml").write_text(overlay[1])
+    for name in [*SETS, "both"]:
         path = tree / name / "kustomization.yaml"
         plain = path.read_text()
         for offered in (False, True):
@@ -404,7 +409,7 @@ def rendered(bench):
                 and len(images) == 1
                 and maps == used
                 and bool(components) == offered
-                and len(maps) == 1 + ("../own-filters" in components)
+                and len(maps) == (2 if name == "both" else 1) + ("../own-filters" in components)
                 and len(monitors) == sum("/monitoring/" in component for component in components)
                 and all(o["metadata"].get("namespace") == "cspipe" for o in objects)
             )
@@ -415,6 +420,8 @@ def rendered(bench):
             # A PodMonitor's schema is the operator's.
             if known := [o for o in objects if o["kind"] != "PodMonitor"]:
                 against_schemas(bench, known)
+        # The overlay takes the sets as they are.
+        path.write_text(plain)
 
 
 def with_components(kustomization):
