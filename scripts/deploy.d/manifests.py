@@ -245,12 +245,14 @@ def program(bench, name, folder, objects):
         mounts = [mount["mountPath"] for mount in container["volumeMounts"]]
         paths = [value for value in variables.values() if value.startswith("/")]
         bench.hold(
-            bool(paths) and all(any(path.startswith(f"{m}/") for m in mounts) for path in paths),
-            f"{pod}: {paths} are below what is mounted",
+            bool(paths) and all(any(f"{path}/".startswith(f"{m}/") for m in mounts) for path in paths),
+            f"{pod}: {paths} are in what is mounted",
         )
+        data = bench.state()
         settings = {
             "/etc/cspipe/cspipe.toml": str(folder / "cspipe.toml"),
-            "/data/cspipe": str(bench.state() / "data"),
+            "/data": str(data),
+            "/data/cspipe": str(data / "cspipe"),
         }
         variables = {n: settings.get(v, v) for n, v in variables.items()}
         bench.is_right({n: v for n, v in variables.items() if n not in secrets}, f"{pod}: no Secret")
