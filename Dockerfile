@@ -4,7 +4,7 @@
 #   docker build --build-arg CSPIPE_REVISION="$(git rev-parse --short=12 HEAD)" -t cspipe .
 #   docker run --rm -p 127.0.0.1:8080:8080 -p 127.0.0.1:8081:8081 -v cspipe:/var/lib/cspipe/data cspipe
 
-FROM rust:1.95-bookworm AS build
+FROM rust:1.95.0-bookworm AS build
 WORKDIR /src
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends libssl-dev libcurl4-openssl-dev zlib1g-dev \
@@ -20,8 +20,10 @@ RUN --mount=type=cache,id=cspipe-registry,target=/usr/local/cargo/registry,shari
  && CSPIPE_REVISION="$CSPIPE_REVISION" cargo build --release --locked --package cspipe \
  && install -D target/release/cspipe /out/cspipe
 
-FROM debian:bookworm-slim
-# OpenSSL and curl are the system's, which keeps them patched; certificates are for TLS to Kafka and
+# Take the newest date before a release: with it comes what Debian has patched, in the packages below
+# too, as Docker keeps that layer until this line changes.
+FROM debian:bookworm-20261005-slim
+# OpenSSL and curl are the system's, which patches them; certificates are for TLS to Kafka and
 # to Elasticsearch.
 RUN apt-get update -qq \
  && apt-get install -y -qq --no-install-recommends libssl3 libcurl4 zlib1g ca-certificates \
