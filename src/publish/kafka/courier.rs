@@ -11,7 +11,7 @@ use super::metrics::Metrics;
 use super::producer::{Outgoing, Producer};
 use super::settings::{PropertyError, Settings};
 use super::trouble::Trouble;
-use super::turn::Tally;
+use super::turn::SpooledRecords;
 use crate::publish::sink::{Landed, NoRoom, NotDurable};
 use crate::report::{Batch, Stream};
 use crate::store::spool;
@@ -36,7 +36,7 @@ pub(super) struct Courier {
     pub(super) spool: spool::Handle,
     pub(super) metrics: Metrics,
     /// What requests have put into the spool.
-    pub(super) spooled: Arc<Tally>,
+    pub(super) spooled: Arc<SpooledRecords>,
     /// Records of requests so far; the drain keeps pace with it.
     pub(super) taken: AtomicU64,
     /// How often the breaker has opened.
@@ -157,11 +157,11 @@ impl Courier {
     fn spool_whole(&self, batch: Batch, done: Done) -> Result<(), NoRoom> {
         let (metrics, spooled) = (self.metrics.clone(), Arc::clone(&self.spooled));
         let records = batch.entries.len() as u64;
-        let counts = Tally::count(&batch);
+        let tally = batch.tally;
         let append = self.spool.append(batch, move |result| match result {
             Ok(()) => {
                 metrics.spooled.inc_by(records);
-                spooled.add(&counts);
+                spooled.add(tally);
                 done(Ok(Landed::default()));
             }
             Err(_) => {

@@ -11,7 +11,6 @@ use super::heard::{Failure, Report};
 use super::leftover::{Answer, left_over};
 use super::replacing::Replacing;
 use super::trouble::{Remedy, Trouble};
-use super::turn::Tally;
 use crate::publish::sink::Landed;
 use crate::report::Batch;
 use std::sync::Arc;
@@ -110,11 +109,11 @@ impl Courier {
         }
         let (left, unfit) = left_over(&batch, &fates, self.edge());
         let answer = Answer::new(done, &left, unfit, self.metrics.clone());
-        let (spooled, counts) = (Arc::clone(&self.spooled), Tally::count(&left));
+        let (spooled, tally) = (Arc::clone(&self.spooled), left.tally);
         // When the spool's queue is full the answer is dropped, and refuses.
         let _ = self.spool.append(left, move |result| {
             if result.is_ok() {
-                spooled.add(&counts);
+                spooled.add(tally);
                 answer.confirm();
             }
         });

@@ -5,7 +5,7 @@
 //! That costs a copy of each, so it is done only when it helps, and not all the time. It knows no
 //! clock: times come in.
 
-use crate::report::{Batch, Stream};
+use crate::report::{Stream, Tally};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -26,10 +26,9 @@ struct Going {
     end: Option<i64>,
 }
 
-/// How many records of each stream went into the spool. Counts of the same tally may be added from
-/// any thread.
+/// How many records of each stream went into the spool so far. Any thread may add.
 #[derive(Debug, Default)]
-pub(super) struct Tally([AtomicU64; Stream::ALL.len()]);
+pub(super) struct SpooledRecords([AtomicU64; Stream::ALL.len()]);
 
 impl Turns {
     pub(super) const fn new(now: Instant) -> Self {
@@ -69,26 +68,23 @@ impl Turns {
     }
 }
 
-impl Tally {
-    /// Counts the records of a batch by their streams.
-    pub(super) fn count(batch: &Batch) -> [u64; Stream::ALL.len()] {
-        let mut counts = [0; Stream::ALL.len()];
-        for entry in &batch.entries {
-            counts[entry.stream as usize] += 1;
-        }
-        counts
-    }
-
-    pub(super) fn add(&self, counts: &[u64; Stream::ALL.len()]) {
-        for (total, count) in self.0.iter().zip(counts) {
-            total.fetch_add(*count, Relaxed);
+impl SpooledRecords {
+    pub(super) fn add(&self, tally: Tally) {
+        let Tally { clean, filtered, rejected, other } = tally;
+        for (stream, count) in [
+            (Stream::Clean, clean),
+            (Stream::Filtered, filtered),
+            (Stream::Rejected, rejected),
+            (Stream::Other, other),
+        ] {
+            self.0[stream as usize].fetch_add(u64::from(count), Relaxed);
         }
     }
 
     /// How many records there were of some streams.
     pub(super) fn of(&self, is_meant: impl Fn(usize) -> bool) -> u64 {
-        let totals = self.0.iter().enumerate().filter(|(stream, _)| is_meant(*stream));
-        totals.map(|(_, total)| total.load(Relaxed)).sum()
+        let counts = self.0.iter().enumerate().filter(|(stream, _)| is_meant(*stream));
+        counts.map(|(_, count)| count.load(Relaxed)).sum()
     }
 }
 
