@@ -290,6 +290,9 @@ fn a_record_that_turns_out_too_large_when_the_spool_is_emptied_becomes_a_specime
     let read = cluster.read(3);
     assert_eq!(read.iter().filter(|record| record.topic == "csp.rejected").count(), 1);
     wait_until("an empty spool", || spooled(folder.path()) == 0);
+    assert_eq!(edge.numbers().of("cspipe_spool_specimens_total"), 1);
+    assert_eq!(edge.numbers().of("cspipe_kafka_records_total{end=\"rejected\"}"), 0);
+    assert_eq!(edge.numbers().of("cspipe_spool_max_bytes"), 1 << 30);
     let ids: BTreeSet<_> = cluster.read_now().iter().map(|record| record.text("id")).collect();
     assert_eq!(ids.len(), 3);
     edge.stop();

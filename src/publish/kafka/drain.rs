@@ -342,9 +342,13 @@ impl Drain {
         if is_unfit || failure.trouble == Trouble::Config {
             self.courier.say_config(self.courier.topic_of(stream), failure);
         }
+        if failure.trouble == Trouble::Neighbour {
+            // By itself it may be taken.
+            return lane.doubt();
+        }
         // A specimen that is refused as well is a matter of how the topic is set up.
         if is_unfit && stream != Stream::Rejected {
-            self.courier.metrics.rejected.inc();
+            self.courier.metrics.specimens.inc();
             return self.make_specimen(at, failure);
         }
         // Neither says anything about whether Kafka takes the next one.

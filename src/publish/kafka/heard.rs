@@ -151,6 +151,7 @@ impl Heard {
             | Trouble::BatchTooLarge
             | Trouble::TooLarge
             | Trouble::Invalid
+            | Trouble::Neighbour
             | Trouble::Purged
             | Trouble::Unconfirmed
             | Trouble::Other => {

@@ -106,6 +106,7 @@ pub(super) const fn rejection(trouble: Trouble) -> Rejection {
     match trouble {
         Trouble::TooLarge | Trouble::BatchTooLarge => Rejection::TooLargeForKafka,
         Trouble::Invalid
+        | Trouble::Neighbour
         | Trouble::Unreachable
         | Trouble::AckTimeout
         | Trouble::QueueFull

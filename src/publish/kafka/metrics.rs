@@ -15,6 +15,7 @@ pub struct Metrics {
     pub(super) spooled: IntCounter,
     pub(super) rejected: IntCounter,
     pub(super) refused: IntCounter,
+    pub(super) specimens: IntCounter,
     pub(super) maybe_duplicates: IntCounter,
     pub(super) breaker_open: IntGauge,
     pub(super) delivery_seconds: Histogram,
@@ -73,6 +74,14 @@ impl Metrics {
             spooled: records.with_label_values(&["spooled"]),
             rejected: records.with_label_values(&["rejected"]),
             refused: records.with_label_values(&["refused"]),
+            specimens: register(
+                registry,
+                IntCounter::new(
+                    "cspipe_spool_specimens_total",
+                    "Records of the spool that Kafka refuses, and of which the rejected stream got \
+                     a specimen.",
+                )?,
+            )?,
             maybe_duplicates: register(
                 registry,
                 IntCounter::new(

@@ -245,7 +245,9 @@ impl Settings {
             .set("socket.keepalive.enable", "true")
             // Looks for a new leader as soon as one is gone, and for topics that are missing.
             .set("topic.metadata.refresh.fast.interval.ms", "100")
-            .set("topic.metadata.propagation.max.ms", "2000");
+            .set("topic.metadata.propagation.max.ms", "2000")
+            // Or a broker that leads none of the topics looks as if it were down.
+            .set("enable.sparse.connections", "false");
         for (name, value) in self.properties.iter() {
             config.set(name, value);
         }

@@ -23,6 +23,8 @@ pub(super) enum Trouble {
     TooLarge,
     /// This record cannot be taken, whatever is done: not valid for the topic.
     Invalid,
+    /// Another record of its batch was not valid, and the broker took none.
+    Neighbour,
     /// The producer has lost its thread and must be made anew.
     Fatal,
     /// It was taken back, because the producer is made anew or the process ends.
@@ -42,7 +44,7 @@ pub(super) enum Remedy {
 }
 
 impl Trouble {
-    pub(super) const ALL: [Self; 12] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::Unreachable,
         Self::AckTimeout,
         Self::QueueFull,
@@ -51,6 +53,7 @@ impl Trouble {
         Self::BatchTooLarge,
         Self::TooLarge,
         Self::Invalid,
+        Self::Neighbour,
         Self::Fatal,
         Self::Purged,
         Self::Unconfirmed,
@@ -68,6 +71,7 @@ impl Trouble {
             Self::BatchTooLarge => "batch_too_large",
             Self::TooLarge => "too_large",
             Self::Invalid => "invalid",
+            Self::Neighbour => "neighbour",
             Self::Fatal => "fatal",
             Self::Purged => "purged",
             Self::Unconfirmed => "unconfirmed",
@@ -84,6 +88,7 @@ impl Trouble {
             | Self::Replicas
             | Self::Config
             | Self::BatchTooLarge
+            | Self::Neighbour
             | Self::Fatal
             | Self::Purged
             | Self::Unconfirmed
@@ -106,7 +111,8 @@ impl Trouble {
             | Self::Config
             | Self::BatchTooLarge
             | Self::TooLarge
-            | Self::Invalid => false,
+            | Self::Invalid
+            | Self::Neighbour => false,
         }
     }
 
@@ -124,6 +130,7 @@ impl Trouble {
             Self::BatchTooLarge
             | Self::TooLarge
             | Self::Invalid
+            | Self::Neighbour
             | Self::Purged
             | Self::Unconfirmed => false,
         }
@@ -171,6 +178,7 @@ impl From<Code> for Trouble {
                 Self::TooLarge
             }
             Code::InvalidRecord | Code::InvalidTimestamp => Self::Invalid,
+            Code::InvalidDifferentRecord => Self::Neighbour,
             Code::Fatal | Code::Fenced | Code::ProducerFenced | Code::InvalidProducerEpoch => {
                 Self::Fatal
             }
@@ -195,6 +203,9 @@ mod tests {
         }
         assert_eq!(Trouble::from(Code::MessageSizeTooLarge).remedy(), Remedy::Reject);
         assert_eq!(Trouble::from(Code::InvalidRecord).remedy(), Remedy::Reject);
+        // The next record of the batch is judged by itself, and may be sound.
+        let neighbour = Trouble::from(Code::InvalidDifferentRecord);
+        assert!(neighbour.remedy() == Remedy::Spool && !neighbour.may_have_arrived());
         // A corrupt message (CRC) may be one of the network; the record itself is sound.
         assert_eq!(Trouble::from(Code::InvalidMessage).remedy(), Remedy::Spool);
     }

@@ -42,6 +42,8 @@ impl Keeper {
         metrics: Metrics,
         notes: Arc<Notes>,
     ) -> Self {
+        let max_bytes = settings.max_bytes.as_u64();
+        metrics.max_bytes.set(i64::try_from(max_bytes).unwrap_or(i64::MAX));
         Self {
             room: Room::new(data, settings),
             metrics,

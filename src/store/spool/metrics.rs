@@ -12,6 +12,7 @@ pub struct Metrics {
     pub(in crate::store) store: store::Metrics,
     pub(super) records: IntGauge,
     pub(super) bytes: IntGauge,
+    pub(super) max_bytes: IntGauge,
     pub(super) oldest_seconds: IntGauge,
     pub(super) appended: IntCounter,
     pub(super) drained: IntCounter,
@@ -29,6 +30,10 @@ impl Metrics {
             store: store::Metrics::register(registry)?,
             records: gauge("cspipe_spool_records", "Records that wait in the spool.")?,
             bytes: gauge("cspipe_spool_bytes", "Bytes of the spool that hold something.")?,
+            max_bytes: gauge(
+                "cspipe_spool_max_bytes",
+                "How many bytes the spool may hold, as it is set.",
+            )?,
             oldest_seconds: gauge(
                 "cspipe_spool_oldest_seconds",
                 "Age of the oldest record in the spool by its receipt; 0 when there is none.",
