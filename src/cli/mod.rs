@@ -66,7 +66,7 @@ enum Command {
     /// Takes records from Kafka to Elasticsearch or OpenSearch until told to stop.
     ///
     /// Several with the same settings share the work. What is killed or away meanwhile loses no
-    /// record and makes none twice. With --setup it installs the templates and ends.
+    /// record. With --setup it installs the templates and ends.
     Index(index::IndexArgs),
     /// Shows and exports what waits for Kafka.
     ///

@@ -3,7 +3,8 @@
 use crate::policy::Directive;
 use crate::publish::Landed;
 use crate::report::{
-    Classification, Disposition, Facts, Matched, Outcome, Rejection, Tally, Verdict, Wire,
+    Classification, Disposition, Facts, Matched, OTHER_APPS, Outcome, Rejection, Tally, Verdict,
+    Wire,
 };
 use prometheus::{IntCounter, IntCounterVec, Opts, Registry};
 use std::collections::HashMap;
@@ -145,7 +146,7 @@ impl Metrics {
         }
         let counter = match verdict.filtered_by {
             Some(Matched { rule, reason }) => {
-                let name = if app == OTHER { "other" } else { &facts.app_name };
+                let name = if app == OTHER { OTHER_APPS } else { &facts.app_name };
                 self.filtered.with_label_values(&[name, reason.name(), rule])
             }
             None => {
@@ -183,7 +184,7 @@ impl Metrics {
             disposition: facts.disposition,
         };
         let mut known = self.series.lock().unwrap_or_else(PoisonError::into_inner);
-        // Once there are too many series only those of `other` are still made, and these are
+        // Once there are too many series only those of [`OTHER_APPS`] are still made, and these are
         // bounded by the closed sets.
         let series = if known.len() >= MAX_SERIES && !known.contains_key(&series) {
             Series { app: OTHER, ..series }
@@ -194,7 +195,7 @@ impl Metrics {
             .entry(series)
             .or_insert_with(|| {
                 self.violations.with_label_values(&[
-                    if series.app == OTHER { "other" } else { &facts.app_name },
+                    if series.app == OTHER { OTHER_APPS } else { &facts.app_name },
                     facts.classification.name(),
                     violation_type.map_or("other", Directive::name),
                     facts.disposition.name(),
@@ -217,7 +218,7 @@ impl Metrics {
         known
             .entry(seen)
             .or_insert_with(|| {
-                let app = if seen.app == OTHER { "other" } else { &facts.app_name };
+                let app = if seen.app == OTHER { OTHER_APPS } else { &facts.app_name };
                 self.browsers.with_label_values(&[app, browser.unwrap_or("unknown")])
             })
             .clone()

@@ -12,7 +12,7 @@ pub struct Settings {
     pub specimens_per_second: u32,
     /// The name of this instance on its records; the machine's name when absent.
     pub edge: Option<String>,
-    /// How many applications have series of their own in the metrics; the rest count as `other`.
+    /// How many applications have series of their own in the metrics; the rest count as `(other)`.
     pub max_metric_apps: usize,
 }
 

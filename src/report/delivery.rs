@@ -15,6 +15,10 @@ pub struct Delivery<'r> {
     pub content_type: Option<&'r str>,
 }
 
+/// Stands for all applications for which there is no room where they are counted. None can be
+/// called so.
+pub const OTHER_APPS: &str = "(other)";
+
 /// Whether a text can name an application: 1 to 64 letters, digits, dots, hyphens, underscores,
 /// and more than dots.
 ///
@@ -25,4 +29,14 @@ pub fn is_app_name(text: &str) -> bool {
         && text
             .bytes()
             .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_application_is_taken_for_all_others() {
+        assert!(is_app_name("other") && !is_app_name(OTHER_APPS));
+    }
 }

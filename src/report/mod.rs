@@ -35,7 +35,7 @@ pub use batch::{Batch, Entry};
 pub use blocked::Blocked;
 pub(crate) use class::closed_set;
 pub use class::{Classification, Disposition, Relation, Wire};
-pub use delivery::{Delivery, is_app_name};
+pub use delivery::{Delivery, OTHER_APPS, is_app_name};
 pub use facts::{Facts, Fingerprint, PolicyHash};
 pub use key::ReportKey;
 pub use outcome::{Outcome, Rejection, Stream, Tally};

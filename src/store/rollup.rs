@@ -4,13 +4,10 @@
 //! stored: reports of which no record is kept are in the metrics only.
 
 use crate::policy::Directive;
-use crate::report::{Classification, Disposition, Entry, Stream};
+use crate::report::{Classification, Disposition, Entry, OTHER_APPS, Stream};
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::BTreeMap;
-
-/// The application that is counted when an hour has no room for another key.
-pub(super) const OVERFLOW: &str = "other";
 
 /// The counts of one transaction. In order, so that neighbours in the table are written together
 /// and the same entries always leave the same keys.
@@ -47,7 +44,7 @@ impl<'b> Rollup<'b> {
     /// Adds the counts to those of the table.
     ///
     /// How many keys an hour has stands in a table of its own, so that nobody counts rows. Keys
-    /// under [`OVERFLOW`] are not among them: everything else about them is a closed set.
+    /// under [`OTHER_APPS`] are not among them: everything else about them is a closed set.
     pub(super) fn write(&self, connection: &Connection, max_keys: u32) -> rusqlite::Result<()> {
         for (&hour, counts) in &self.counts {
             let hour = hour_text(hour);
@@ -61,7 +58,7 @@ impl<'b> Rollup<'b> {
                     keys += 1;
                     key.insert(connection, &hour, reports)?;
                 } else {
-                    Key { app: OVERFLOW, ..*key }.insert(connection, &hour, reports)?;
+                    Key { app: OTHER_APPS, ..*key }.insert(connection, &hour, reports)?;
                 }
             }
             if keys != known {

@@ -26,7 +26,7 @@ pub struct Settings {
     pub max_bytes: ByteSize,
     /// How many combinations of application, classification, directive, disposition and stream
     /// are counted in the view `hourly` for one hour. What comes beyond that is counted under the
-    /// application `other`.
+    /// application `(other)`.
     pub rollup_max_keys: u32,
 }
 

@@ -1,8 +1,8 @@
 //! What is deleted, and what becomes of its room.
 
 use super::*;
+use crate::report::OTHER_APPS;
 use crate::store::retention::used_bytes;
-use crate::store::rollup::OVERFLOW;
 use bytesize::ByteSize;
 use std::collections::BTreeMap;
 
@@ -122,7 +122,7 @@ fn keys_beyond_the_limit_are_counted_together() {
         .unwrap()
         .map(Result::unwrap)
         .collect();
-    let expected = [("a", 2), ("b", 1), (OVERFLOW, 3)].map(|(app, n)| (app.to_owned(), n));
+    let expected = [("a", 2), ("b", 1), (OTHER_APPS, 3)].map(|(app, n)| (app.to_owned(), n));
     assert_eq!(rows, BTreeMap::from(expected));
 
     // Every hour has its own limit.
