@@ -155,8 +155,10 @@ fn judge(item: &Created<'_>) -> Item {
 fn is_of_server(fault: &Fault<'_>) -> bool {
     let reason = fault.reason.as_deref().unwrap_or_default();
     match fault.kind.as_ref() {
+        // Elasticsearch names a type; whoever does not stands before it.
+        ""
         // The limit of shards, and indices that are closed or cannot be named so.
-        "validation_exception"
+        | "validation_exception"
         | "index_closed_exception"
         | "invalid_index_name_exception"
         | "cluster_block_exception"
@@ -212,6 +214,8 @@ const SERVERS_ARGUMENTS: &[&str] = &[
     "only write ops with an op_type of create",
     "maximum normal shards",
     "maximum shards",
+    // A shard of Lucene is full.
+    "Number of documents in the index",
 ];
 
 const MAX_TOLD: usize = 500;
@@ -255,6 +259,13 @@ mod tests {
                 "pipeline with id [x] does not exist",
                 Box::new(again(Cause::Configuration)),
             ),
+            (
+                400,
+                "illegal_argument_exception",
+                "Number of documents in the index can't exceed [2147483519]",
+                Box::new(again(Cause::Configuration)),
+            ),
+            (400, "", "said by a gateway", Box::new(again(Cause::Configuration))),
             (418, "teapot", "", Box::new(again(Cause::Configuration))),
             (400, "document_parsing_exception", "", Box::new(refused)),
             (400, "mapper_parsing_exception", "", Box::new(refused)),
