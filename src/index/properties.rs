@@ -61,6 +61,8 @@ impl Settings {
         };
         // librdkafka's own 45 s would let the partitions of an indexer that was killed rest so long.
         set_default("session.timeout.ms", "10000");
+        // Its own five minutes is how long a topic that is made later would not be read.
+        set_default("topic.metadata.refresh.interval.ms", "10000");
         // Only what moves is taken away; the rest flows on.
         set_default("partition.assignment.strategy", "cooperative-sticky");
         let (fetch_bytes, largest) = (self.fetch_bytes.as_u64(), largest_message(&config));
@@ -71,7 +73,9 @@ impl Settings {
             .set("auto.offset.reset", "earliest")
             .set("enable.partition.eof", "false")
             .set("queued.max.messages.kbytes", (fetch_bytes / 1024).to_string())
-            .set("fetch.max.bytes", (fetch_bytes / 2).max(largest).to_string())
+            // Compressed, and unpacked all at once: records that are much alike are sixteen times
+            // as large then.
+            .set("fetch.max.bytes", (fetch_bytes / 16).max(largest).to_string())
             .set("fetch.queue.backoff.ms", "50")
             // What is logged is filtered by the context.
             .set_log_level(RDKafkaLogLevel::Info);

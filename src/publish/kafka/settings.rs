@@ -243,7 +243,8 @@ impl Settings {
             .set("socket.timeout.ms", "10000")
             .set("socket.connection.setup.timeout.ms", "5000")
             .set("socket.keepalive.enable", "true")
-            // Looks for a new leader as soon as one is gone, and for topics that are missing.
+            // Looks for a new leader as soon as one is gone. A producer looks for a topic that is
+            // missing as well.
             .set("topic.metadata.refresh.fast.interval.ms", "100")
             .set("topic.metadata.propagation.max.ms", "2000")
             // Or a broker that leads none of the topics looks as if it were down.
