@@ -34,7 +34,7 @@ pub(super) struct Consumer {
     client: Arc<BaseConsumer<Context>>,
     work: Arc<Mutex<Work>>,
     topics: kafka::Topics,
-    paused: BTreeSet<Stream>,
+    paused: BTreeSet<(Stream, i32)>,
     /// Since when something is full and not paused.
     full_since: Option<Instant>,
     complaints: Complaints,
@@ -138,19 +138,19 @@ impl Consumer {
     /// Pauses what is full and resumes what has room; says whether anything may be read.
     fn may_read(&mut self, now: Instant) -> bool {
         let work = lock(&self.work);
-        let full: Vec<_> = Stream::ALL
-            .iter()
-            .copied()
-            .filter(|stream| !self.paused.contains(stream) && work.is_full(*stream))
-            .collect();
-        let empty: Vec<_> =
-            self.paused.iter().copied().filter(|stream| work.has_room(*stream)).collect();
+        let all: BTreeSet<_> = work.partitions.all().collect();
+        self.paused.retain(|partition| all.contains(partition));
+        let is_full = |partition: &&_| {
+            !self.paused.contains(*partition) && work.is_full(partition.0, partition.1)
+        };
+        let full: Vec<_> = all.iter().filter(is_full).copied().collect();
+        let has_room = |(stream, partition): &&_| work.has_room(*stream, *partition);
+        let empty: Vec<_> = self.paused.iter().filter(has_room).copied().collect();
         drop(work);
-        for stream in empty {
-            self.paused.remove(&stream);
-            let partitions = self.partitions(stream);
-            if let Err(error) = self.client.resume(&partitions) {
-                tracing::warn!("cannot resume {}: {error}", stream.name());
+        if !empty.is_empty() {
+            empty.iter().for_each(|partition| _ = self.paused.remove(partition));
+            if let Err(error) = self.client.resume(&self.list(empty)) {
+                tracing::warn!("cannot resume partitions that have room: {error}");
             }
         }
         let mut to_pause = Vec::new();
@@ -165,32 +165,32 @@ impl Consumer {
             may_read = false;
         } else {
             self.full_since = None;
-            for stream in &full {
-                self.tell_culprit(*stream, now);
+            for partition in &full {
+                self.tell_culprit(*partition, now);
             }
             to_pause.extend(full);
         }
-        for stream in to_pause {
-            self.paused.insert(stream);
-            if let Err(error) = self.client.pause(&self.partitions(stream)) {
-                tracing::warn!("cannot pause {}: {error}", stream.name());
+        if !to_pause.is_empty() {
+            self.paused.extend(to_pause.iter().copied());
+            if let Err(error) = self.client.pause(&self.list(to_pause)) {
+                tracing::warn!("cannot pause partitions that are full: {error}");
             }
         }
         may_read
     }
 
-    /// Says what a stream waits for whose window is full, which somebody may have to look at.
-    fn tell_culprit(&mut self, stream: Stream, now: Instant) {
+    /// Says what a partition waits for whose window is full, which somebody may have to look at.
+    fn tell_culprit(&mut self, (stream, partition): (Stream, i32), now: Instant) {
         let topic = self.topics.of(stream);
-        if let Some((partition, offset)) = lock(&self.work).culprit(stream)
-            && self.complaints.may_tell(&format!("{topic} rests"), now)
+        if let Some(offset) = lock(&self.work).culprit(stream, partition)
+            && self.complaints.may_tell(&format!("{topic}/{partition} rests"), now)
         {
             tracing::error!(
                 topic,
                 partition,
                 offset,
-                "{topic} is read no further: too much waits behind {topic}/{partition}, offset \
-                 {offset}, which is not taken"
+                "{topic}/{partition} is read no further: too much waits behind offset {offset}, \
+                 which is not taken"
             );
         }
     }
@@ -217,17 +217,16 @@ impl Consumer {
             let (partition, offset) = (message.partition(), message.offset());
             let mut work = lock(&self.work);
             work.take(stream, partition, offset, message.payload(), now);
-            if !self.paused.contains(&stream) && work.is_full(stream) {
+            if !self.paused.contains(&(stream, partition)) && work.is_full(stream, partition) {
                 return Ok(read + 1);
             }
         }
         Ok(SHARE)
     }
 
-    fn partitions(&self, stream: Stream) -> TopicPartitionList {
-        let work = lock(&self.work);
+    fn list(&self, partitions: Vec<(Stream, i32)>) -> TopicPartitionList {
         let mut list = TopicPartitionList::new();
-        for (_, partition) in work.partitions.all().filter(|(of, _)| *of == stream) {
+        for (stream, partition) in partitions {
             list.add_partition(self.topics.of(stream), partition);
         }
         list

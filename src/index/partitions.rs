@@ -7,6 +7,7 @@
 use super::batch::Place;
 use crate::report::Stream;
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 
 /// The partitions that this indexer has.
 #[derive(Debug, Default)]
@@ -29,6 +30,9 @@ struct Partition {
     window: VecDeque<(i64, u32, bool)>,
     /// Up to here everything is done: the offset to go on from.
     answered: Option<i64>,
+    /// What left the window and is not known to be committed, as ranges of offsets: all of it was
+    /// read. Between two of them nothing was.
+    unsaved: VecDeque<Range<i64>>,
     /// What is known to be committed.
     committed: Option<i64>,
 }
@@ -43,6 +47,7 @@ impl Partitions {
             taken: None,
             window: VecDeque::new(),
             answered: None,
+            unsaved: VecDeque::new(),
             committed: None,
         };
         self.all.insert((stream, partition), fresh);
@@ -71,6 +76,7 @@ impl Partitions {
             let below = known.window.partition_point(|(at, ..)| *at < offset);
             known.window.truncate(below);
             known.answered = known.answered.filter(|answered| *answered <= offset);
+            known.unsaved.clear();
             known.committed = None;
         }
         known.taken = Some(offset);
@@ -89,6 +95,10 @@ impl Partitions {
         }
         while let Some((offset, _, true)) = known.window.front() {
             known.answered = Some(offset + 1);
+            match known.unsaved.back_mut() {
+                Some(last) if last.end == *offset => last.end += 1,
+                _ => known.unsaved.push_back(*offset..offset + 1),
+            }
             known.window.pop_front();
         }
     }
@@ -98,10 +108,9 @@ impl Partitions {
         self.all.get(&(stream, place.partition)).is_some_and(|known| known.assigned <= place.epoch)
     }
 
-    /// How many records of a stream stand behind one that is not done.
-    pub(super) fn window(&self, stream: Stream) -> usize {
-        let of_stream = self.all.iter().filter(|((of, _), _)| *of == stream);
-        of_stream.map(|(_, known)| known.window.len()).max().unwrap_or(0)
+    /// How many records of a partition stand behind one that is not done.
+    pub(super) fn window(&self, stream: Stream, partition: i32) -> usize {
+        self.all.get(&(stream, partition)).map_or(0, |known| known.window.len())
     }
 
     /// Whether all that was taken is done.
@@ -125,6 +134,9 @@ impl Partitions {
     pub(super) fn committed(&mut self, stream: Stream, partition: i32, offset: i64) {
         if let Some(known) = self.all.get_mut(&(stream, partition)) {
             known.committed = Some(offset);
+            while known.unsaved.front().is_some_and(|range| range.end <= offset) {
+                known.unsaved.pop_front();
+            }
         }
     }
 
@@ -140,18 +152,17 @@ impl Partitions {
     ) -> i64 {
         let Some(known) = self.all.get(&(stream, partition)) else { return 0 };
         let Some(from) = known.committed.or(before) else { return 0 };
-        // What is answered and not committed yet stands before the window.
-        let from = known.answered.filter(|answered| *answered <= low).unwrap_or(from).max(from);
         let is_read = |(offset, ..): &&(i64, u32, bool)| (from..low).contains(offset);
         let read = known.window.iter().filter(is_read).count();
-        (low - from).max(0) - i64::try_from(read).unwrap_or(i64::MAX)
+        let unsaved = known.unsaved.iter();
+        let answered: i64 =
+            unsaved.map(|range| (range.end.min(low) - range.start.max(from)).max(0)).sum();
+        (low - from).max(0) - answered - i64::try_from(read).unwrap_or(i64::MAX)
     }
 
-    /// What the longest window of a stream waits for: a partition and an offset.
-    pub(super) fn first_undone(&self, stream: Stream) -> Option<(i32, i64)> {
-        let of_stream = self.all.iter().filter(|((of, _), _)| *of == stream);
-        let ((_, partition), known) = of_stream.max_by_key(|(_, known)| known.window.len())?;
-        known.window.front().map(|(offset, ..)| (*partition, *offset))
+    /// The offset that a partition waits for.
+    pub(super) fn first_undone(&self, stream: Stream, partition: i32) -> Option<i64> {
+        self.all.get(&(stream, partition))?.window.front().map(|(offset, ..)| *offset)
     }
 
     /// What is known to be committed of each partition.
@@ -255,6 +266,23 @@ mod tests {
         partitions.committed(CLEAN, 0, 110);
         assert_eq!(partitions.expired(CLEAN, 0, Some(100), 500), 390);
         assert_eq!(partitions.expired(CLEAN, 0, Some(100), 0), 0, "a topic made anew");
+    }
+
+    #[test]
+    fn what_is_indexed_before_it_is_deleted_is_not_lost_although_no_commit_says_so() {
+        let mut all = partitions();
+        let places: Vec<_> = (100..500).map(|at| all.take(CLEAN, 0, at).expect("ours")).collect();
+        places.iter().for_each(|place| all.done(CLEAN, *place));
+        assert_eq!(all.expired(CLEAN, 0, Some(100), 300), 0);
+
+        let mut late = partitions();
+        let places: Vec<_> = (300..500).map(|at| late.take(CLEAN, 0, at).expect("ours")).collect();
+        places[..100].iter().for_each(|place| late.done(CLEAN, *place));
+        for low in [300, 350, 450] {
+            assert_eq!(late.expired(CLEAN, 0, Some(100), low), 200, "{low}");
+        }
+        late.committed(CLEAN, 0, 400);
+        assert_eq!(late.expired(CLEAN, 0, Some(100), 450), 0);
     }
 
     proptest! {

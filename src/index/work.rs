@@ -127,7 +127,9 @@ impl Work {
                 self.partitions.done(stream, place);
             }
         }
-        for (stream, lane) in &mut self.lanes {
+        // What is under way may be refused as well, and Kafka takes no more specimens now.
+        let may_send = self.refusals.bytes() <= self.refused_bytes;
+        for (stream, lane) in self.lanes.iter_mut().filter(|_| may_send) {
             while let Some(batch) = lane.next(now, at_once) {
                 self.metrics.batch_records.observe(batch.records() as f64);
                 self.metrics.batch_bytes.observe(batch.bytes() as f64);
@@ -149,22 +151,23 @@ impl Work {
         }
     }
 
-    /// Whether no more of a stream may be read.
-    pub(super) fn is_full(&self, stream: Stream) -> bool {
+    /// Whether no more of a partition may be read.
+    pub(super) fn is_full(&self, stream: Stream, partition: i32) -> bool {
         self.lanes.get(&stream).is_some_and(Lane::is_full)
-            || self.partitions.window(stream) > MAX_WINDOW
+            || self.partitions.window(stream, partition) > MAX_WINDOW
             || self.refusals.bytes() > self.refused_bytes
     }
 
-    /// What a stream waits for whose window is full: a partition and an offset.
-    pub(super) fn culprit(&self, stream: Stream) -> Option<(i32, i64)> {
-        self.partitions.first_undone(stream).filter(|_| self.partitions.window(stream) > MAX_WINDOW)
+    /// The offset that a partition waits for whose window is full.
+    pub(super) fn culprit(&self, stream: Stream, partition: i32) -> Option<i64> {
+        let is_full = self.partitions.window(stream, partition) > MAX_WINDOW;
+        is_full.then(|| self.partitions.first_undone(stream, partition)).flatten()
     }
 
     /// Whether it is worth reading on.
-    pub(super) fn has_room(&self, stream: Stream) -> bool {
+    pub(super) fn has_room(&self, stream: Stream, partition: i32) -> bool {
         self.lanes.get(&stream).is_some_and(Lane::has_room)
-            && self.partitions.window(stream) <= MAX_WINDOW / 2
+            && self.partitions.window(stream, partition) <= MAX_WINDOW / 2
             && self.refusals.bytes() <= self.refused_bytes / 2
     }
 
@@ -385,11 +388,14 @@ fn whole(bytes: u64) -> usize {
     usize::try_from(bytes).unwrap_or(usize::MAX)
 }
 
-/// How many records of a partition may be behind one that is not done. What is behind it is sent
-/// again after a crash, and answered with 409.
+/// How many records of a partition may be behind one that is not done; then it rests, and the others
+/// go on. What is behind it is sent again after a crash, and answered with 409.
 const MAX_WINDOW: usize = 200_000;
 
 const LINES_A_SECOND: u32 = 20;
 
 /// After how many tries a record that is sent again is told once more.
 const TELL_EVERY: u32 = 10;
+
+#[cfg(test)]
+mod tests;
