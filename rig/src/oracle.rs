@@ -96,10 +96,19 @@ impl Oracle {
         }
     }
 
+    /// Forgets what is in the spool, to look at it anew. What is in Kafka stays there.
+    pub fn forget_spool(&mut self) {
+        self.copies.values_mut().for_each(|copies| copies.in_spool = 0);
+    }
+
     /// Says what became of everything.
-    pub fn judge(self, ledger: &Ledger) -> Judgement {
+    pub fn judge(&self, ledger: &Ledger) -> Judgement {
         let accepted = ledger.accepted();
-        let lost = accepted.iter().filter(|(number, _)| !self.ids.contains_key(&(true, **number)));
+        let is_there = |number: u32| {
+            let copies = self.ids.get(&(true, number)).and_then(|id| self.copies.get(id));
+            copies.is_some_and(|copies| copies.in_kafka + copies.in_spool > 0)
+        };
+        let lost = accepted.iter().filter(|(number, _)| !is_there(**number));
         let lost = lost.map(|(&number, &stream)| {
             let answered = ledger.when(reports::request_of(number));
             Lost { number, stream, answered }
@@ -110,7 +119,7 @@ impl Oracle {
             left: self.copies.values().map(|copies| copies.in_spool).sum(),
             lost: lost.collect(),
             invented: self.invented,
-            wrong: self.wrong,
+            wrong: self.wrong.clone(),
         }
     }
 
@@ -240,6 +249,8 @@ mod tests {
         spool.spooled(&record, &ledger);
         let judgement = spool.judge(&ledger);
         assert!(judgement.lost.is_empty() && judgement.left == 1, "{judgement:?}");
+        spool.forget_spool();
+        assert_eq!(spool.judge(&ledger).lost.len(), 1, "it has left the spool for nowhere");
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Reads topics as a plain consumer does: every partition from its beginning to its end.
+//! Reads topics as a plain consumer does: every partition from its beginning, or from where it was
+//! read up to, to its end.
 
 use crate::process::wait_until;
 use crate::topics::{self, Stream, Topics};
@@ -17,10 +18,15 @@ pub struct Delivered<'m> {
     pub payload: &'m [u8],
 }
 
-/// Shows every message of all four topics, up to the end that they have now.
-pub fn read_all(
+/// Up to where partitions were read, by topic and number.
+pub type Offsets = HashMap<(String, i32), i64>;
+
+/// Shows every message of all four topics that was not read before, up to the end that they have
+/// now.
+pub fn read_on(
     brokers: &str,
     topics: &Topics,
+    offsets: &mut Offsets,
     mut look: impl FnMut(&Delivered<'_>),
 ) -> Result<()> {
     let mut config = topics::client(brokers);
@@ -34,9 +40,11 @@ pub fn read_all(
     let mut ends = HashMap::new();
     for name in names.keys() {
         for (partition, low, high) in watermarks(&consumer, name)? {
+            let place = (name.clone(), partition);
+            let low = offsets.get(&place).map_or(low, |read| low.max(*read));
             if high > low {
                 assignment.add_partition_offset(name, partition, Offset::Offset(low))?;
-                ends.insert((name.clone(), partition), high);
+                ends.insert(place, high);
             }
         }
     }
@@ -58,6 +66,7 @@ pub fn read_all(
         }
         if message.offset() + 1 >= end {
             ends.remove(&place);
+            offsets.insert(place, end);
         }
     }
     Ok(())

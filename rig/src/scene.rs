@@ -12,7 +12,7 @@ use crate::load::Load;
 use crate::metrics::Metrics;
 use crate::oracle::{Judgement, Oracle};
 use crate::process::wait_until;
-use crate::reader;
+use crate::reader::{self, Offsets};
 use crate::table::Row;
 use crate::topics::{Stream, Topics};
 use crate::watchdog::Watchdog;
@@ -42,8 +42,22 @@ pub struct Scene<'r> {
     processes: usize,
     spooled: u64,
     pub recovery: Option<Duration>,
+    /// By those who judged on the way.
+    found: Found,
     notes: Vec<String>,
     wrong: Vec<String>,
+}
+
+/// What was found of a scenario's reports, and up to where its topics were read for it.
+struct Found {
+    oracle: Oracle,
+    offsets: Offsets,
+}
+
+impl Default for Found {
+    fn default() -> Self {
+        Self { oracle: Oracle::new(EDGE), offsets: Offsets::default() }
+    }
 }
 
 impl Rig {
@@ -95,6 +109,7 @@ impl Rig {
             processes: 0,
             spooled: 0,
             recovery: None,
+            found: Found::default(),
             notes: Vec::new(),
             wrong: Vec::new(),
         })
@@ -238,10 +253,16 @@ impl Scene<'_> {
 
     /// Judges what there is while cspipe does not run.
     pub fn judge(&self, cluster: &Cluster<'_>) -> Result<Judgement> {
-        let mut oracle = Oracle::new(EDGE);
-        reader::read_all(&cluster.brokers(), &self.topics, |message| {
+        self.find(cluster, &mut Found::default())
+    }
+
+    /// Looks at what has come to Kafka since the last look, and at all that is in the spool.
+    fn find(&self, cluster: &Cluster<'_>, found: &mut Found) -> Result<Judgement> {
+        let Found { oracle, offsets } = found;
+        reader::read_on(&cluster.brokers(), &self.topics, offsets, |message| {
             oracle.delivered(message, &self.ledger);
         })?;
+        oracle.forget_spool();
         for row in self.launch.spooled()? {
             oracle.spooled(&row, &self.ledger);
         }
@@ -249,9 +270,12 @@ impl Scene<'_> {
     }
 
     /// Judges on the way, while cspipe does not run: the end alone would not show when a report was
-    /// lost, nor that what is not drained yet is in the spool.
+    /// lost, nor that what is not drained yet is in the spool. Only the end looks at all of Kafka
+    /// again.
     pub fn judge_so_far(&mut self, cluster: &Cluster<'_>, when: &str) -> Result<()> {
-        let lost = self.judge(cluster)?.lost;
+        let mut found = std::mem::take(&mut self.found);
+        let lost = self.find(cluster, &mut found)?.lost;
+        self.found = found;
         self.expect(lost.is_empty(), || format!("{when}: lost {lost:?}"));
         Ok(())
     }

@@ -1,7 +1,7 @@
 //! `steady`: nothing is broken, and anybody can read what comes of it.
 
 use crate::kafka::Cluster;
-use crate::reader;
+use crate::reader::{self, Offsets};
 use crate::scene::{Rig, Scene};
 use crate::table::Row;
 use crate::topics::Stream;
@@ -40,7 +40,7 @@ fn read_as_others_do(scene: &mut Scene<'_>, cluster: &Cluster<'_>) -> Result<()>
         .map_err(|error| anyhow::anyhow!("config/record.schema.json: {error}"))?;
     let mut by_consumer = BTreeSet::new();
     let mut wrong = Vec::new();
-    reader::read_all(&cluster.brokers(), &scene.topics, |message| {
+    reader::read_on(&cluster.brokers(), &scene.topics, &mut Offsets::default(), |message| {
         let record: Value = serde_json::from_slice(message.payload).unwrap_or_default();
         if let Some(error) = schema.iter_errors(&record).next() {
             let place = error.instance_path().to_string();
