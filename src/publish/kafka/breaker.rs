@@ -13,7 +13,6 @@ pub(super) struct Breaker {
     probe_after: Duration,
     probe_max: Duration,
     state: State,
-    acknowledged: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,13 +40,7 @@ impl Breaker {
             probe_after: settings.probe_after,
             probe_max: settings.probe_max,
             state: State::Closed { failures: 0 },
-            acknowledged: None,
         }
-    }
-
-    /// When Kafka acknowledged a request in time last.
-    pub(super) const fn acknowledged(&self) -> Option<Instant> {
-        self.acknowledged
     }
 
     pub(super) const fn is_open(&self) -> bool {
@@ -76,7 +69,6 @@ impl Breaker {
 
     /// Kafka has acknowledged a request in time.
     pub(super) fn succeed(&mut self, now: Instant) -> Option<Change> {
-        self.acknowledged = Some(now);
         let before = std::mem::replace(&mut self.state, State::Closed { failures: 0 });
         match before {
             State::Closed { .. } => None,

@@ -7,6 +7,7 @@ use super::breaker::{Breaker, Change};
 use super::drain::DRAINED;
 use super::flights::{Done, Flights};
 use super::heard::{Failure, Heard, Report};
+use super::lane::Acknowledged;
 use super::metrics::Metrics;
 use super::producer::{Outgoing, Producer};
 use super::settings::{PropertyError, Settings};
@@ -37,6 +38,8 @@ pub(super) struct Courier {
     pub(super) metrics: Metrics,
     /// What requests have put into the spool.
     pub(super) spooled: Arc<SpooledRecords>,
+    /// What Kafka has taken, of requests and out of the spool.
+    pub(super) acknowledged: Acknowledged,
     /// Records of requests so far; the drain keeps pace with it.
     pub(super) taken: AtomicU64,
     /// How often the breaker has opened.
@@ -85,6 +88,7 @@ impl Courier {
             spool,
             metrics,
             spooled: Arc::default(),
+            acknowledged: Acknowledged::new(Instant::now()),
             taken: AtomicU64::new(0),
             outages: AtomicU64::new(0),
             drain_is_idle: AtomicBool::new(true),
@@ -157,11 +161,11 @@ impl Courier {
     fn spool_whole(&self, batch: Batch, done: Done) -> Result<(), NoRoom> {
         let (metrics, spooled) = (self.metrics.clone(), Arc::clone(&self.spooled));
         let records = batch.entries.len() as u64;
-        let tally = batch.tally;
+        let counts = SpooledRecords::count(&batch);
         let append = self.spool.append(batch, move |result| match result {
             Ok(()) => {
                 metrics.spooled.inc_by(records);
-                spooled.add(tally);
+                spooled.add(&counts);
                 done(Ok(Landed::default()));
             }
             Err(_) => {

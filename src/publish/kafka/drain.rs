@@ -66,6 +66,8 @@ pub(super) struct Drain {
 struct Slot {
     record: Spooled,
     state: State,
+    /// It takes the place of a record that Kafka refuses.
+    is_specimen: bool,
     /// How often it was too large although no other record of the spool was under way with it.
     too_large: u8,
 }
@@ -79,9 +81,6 @@ enum State {
     /// Kafka has it, or it is in the spool under a later number.
     Acknowledged,
 }
-
-/// Something about each stream, by its number.
-type Streams = [bool; Stream::ALL.len()];
 
 impl Drain {
     pub(super) fn new(
@@ -133,13 +132,13 @@ impl Drain {
                 if now >= self.next_read {
                     self.refill();
                 }
-                let stuck = self.stuck();
-                self.send(stuck, now);
-                self.make_way(stuck, now);
+                self.send(now);
+                self.make_way(now);
             }
             let is_idle = !self.window.iter().any(Slot::is_flying);
             self.courier.drain_is_idle.store(is_idle, Relaxed);
-            let is_blind = is_idle && (self.window.is_empty() || self.stuck().contains(&true));
+            let is_stuck = self.lanes.iter().any(Lane::is_stuck);
+            let is_blind = is_idle && (self.window.is_empty() || is_stuck);
             self.courier.drain_is_blind.store(is_blind, Relaxed);
             match self.heard.recv_timeout(if self.window.is_empty() { IDLE } else { BUSY }) {
                 Ok(first) => {
@@ -168,12 +167,6 @@ impl Drain {
         self.window.len() * 2 > self.reach() || self.window_bytes > self.window_limit / 2
     }
 
-    /// Which streams have a topic that takes nothing while others do.
-    fn stuck(&self) -> Streams {
-        let acknowledged = self.courier.breaker().acknowledged();
-        self.lanes.map(|lane| lane.is_stuck(acknowledged))
-    }
-
     /// Reads what comes next, unless enough is under way.
     fn refill(&mut self) {
         if self.has_enough() {
@@ -197,7 +190,7 @@ impl Drain {
                 for record in page {
                     self.read = record.seq;
                     self.window_bytes += record.json.len();
-                    self.window.push_back(Slot { record, state: State::Waiting, too_large: 0 });
+                    self.window.push_back(Slot::new(record));
                 }
             }
             // The store has said so in the log; what can be read will be.
@@ -206,7 +199,7 @@ impl Drain {
     }
 
     /// Sends what waits, as fast as it may; of a stream that is not well a single record.
-    fn send(&mut self, stuck: Streams, now: Instant) {
+    fn send(&mut self, now: Instant) {
         let is_anything_late = !self.courier.flights().late.is_empty();
         let mut is_taken = [false; Stream::ALL.len()];
         for slot in self.window.iter().filter(|slot| slot.is_flying()) {
@@ -216,9 +209,7 @@ impl Drain {
             let Slot { record, state, .. } = &self.window[at];
             let stream = record.stream as usize;
             let lane = &self.lanes[stream];
-            // What is tried holds up the others for as long.
-            let is_passed = self.turns.is_going() && stuck[stream];
-            let waits = !is_passed && lane.waits(now) || (!lane.is_well() && is_taken[stream]);
+            let waits = lane.waits(now) || (!lane.is_well() && is_taken[stream]);
             if *state != State::Waiting || waits {
                 continue;
             }
@@ -231,7 +222,6 @@ impl Drain {
                     self.window[at].state = State::Acknowledged;
                     continue;
                 }
-                None if is_passed => continue,
                 None => {}
             }
             if !self.pace.takes_one() {
@@ -250,7 +240,8 @@ impl Drain {
     }
 
     /// Puts records of topics that are stuck behind all others, when they are in the way.
-    fn make_way(&mut self, stuck: Streams, now: Instant) {
+    fn make_way(&mut self, now: Instant) {
+        let stuck = self.lanes.map(|lane| lane.is_stuck());
         let Some(oldest) = self.window.front().map(|slot| slot.record.seq) else { return };
         if !stuck.contains(&true) || self.turns.ends_at(oldest) {
             return self.turns.end(now);
@@ -266,7 +257,15 @@ impl Drain {
                     && !self.turns.ends_at(slot.record.seq)
                     && late.place(slot.record.id).is_none()
             });
-            slots.map(|slot| slot.record.seq).take(FORGET_RECORDS).collect()
+            let mut bytes = 0;
+            slots
+                .take_while(|slot| {
+                    let before = bytes;
+                    bytes += slot.record.json.len();
+                    before < COPY_BYTES
+                })
+                .map(|slot| slot.record.seq)
+                .collect()
         };
         if numbers.is_empty() {
             return;
@@ -292,7 +291,7 @@ impl Drain {
                     }
                 }
             }
-            // The store has said why. They stay where they are.
+            // The store has said why, or has no room. They stay where they are.
             _ => self.turns.end(now),
         }
     }
@@ -307,7 +306,12 @@ impl Drain {
         match result {
             Ok(()) => {
                 self.window[at].state = State::Acknowledged;
-                self.lanes[self.window[at].record.stream as usize].succeed(when);
+                let stream = self.window[at].record.stream;
+                self.lanes[stream as usize].succeed(when);
+                self.courier.acknowledged.note(stream, when);
+                if self.window[at].is_specimen {
+                    self.courier.metrics.specimens.inc();
+                }
                 // A slow Kafka is fed by the spool; requests would wait for it in vain.
                 if when.saturating_duration_since(since) < self.courier.settings().ack_timeout {
                     self.courier.succeed(when);
@@ -348,7 +352,6 @@ impl Drain {
         }
         // A specimen that is refused as well is a matter of how the topic is set up.
         if is_unfit && stream != Stream::Rejected {
-            self.courier.metrics.specimens.inc();
             return self.make_specimen(at, failure);
         }
         // Neither says anything about whether Kafka takes the next one.
@@ -360,7 +363,8 @@ impl Drain {
         } else {
             self.courier.settings().breaker.probe_max
         };
-        lane.fail(failure.is_of_topic(), longest, Instant::now());
+        let others = self.courier.acknowledged.others(stream);
+        lane.fail(failure.is_of_topic(), others, longest, Instant::now());
     }
 
     /// Puts a specimen in the place of a record, under its id. The spool keeps the record itself
@@ -378,6 +382,7 @@ impl Drain {
         self.window_bytes = self.window_bytes - record.json.len() + batch.bytes.len();
         record.json = batch.bytes;
         record.stream = Stream::Rejected;
+        self.window[at].is_specimen = true;
     }
 
     /// Forgets the acknowledged beginning of the window, not too often.
@@ -428,6 +433,10 @@ impl Drain {
 }
 
 impl Slot {
+    const fn new(record: Spooled) -> Self {
+        Self { record, state: State::Waiting, is_specimen: false, too_large: 0 }
+    }
+
     const fn is_flying(&self) -> bool {
         matches!(self.state, State::Flying { .. })
     }
@@ -446,6 +455,9 @@ const PAGE_BYTES: u64 = 4 << 20;
 /// move is a transaction.
 const FORGET_RECORDS: usize = 1000;
 const FORGET_EVERY: Duration = Duration::from_millis(100);
+
+/// How much is put behind all others at once.
+const COPY_BYTES: usize = 1 << 20;
 
 /// So often a record must be too large by itself until that is believed.
 const ALONE: u8 = 3;

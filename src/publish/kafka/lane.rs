@@ -2,6 +2,8 @@
 //!
 //! In: how tries ended. Out: whether another may be made. It knows no clock: times come in.
 
+use crate::report::Stream;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 /// What is known of one topic.
@@ -13,11 +15,17 @@ pub(super) struct Lane {
     shortest: Duration,
     wait: Duration,
     next_try: Instant,
-    /// How many tries have failed since the last success, and since when.
+    last_failure: Option<Instant>,
+    /// How many tries in a row have failed although Kafka took records of other topics.
     failures: u32,
-    failing_since: Option<Instant>,
-    /// Kafka has answered that it is the topic.
-    is_refused: bool,
+}
+
+/// When Kafka acknowledged a record of each stream last. Any thread may note it.
+#[derive(Debug)]
+pub(super) struct Acknowledged {
+    began: Instant,
+    /// Milliseconds since then, from 1 on; 0 is never.
+    at: [AtomicU64; Stream::ALL.len()],
 }
 
 impl Lane {
@@ -28,9 +36,8 @@ impl Lane {
             shortest,
             wait: shortest,
             next_try: now,
+            last_failure: None,
             failures: 0,
-            failing_since: None,
-            is_refused: false,
         }
     }
 
@@ -45,10 +52,8 @@ impl Lane {
     }
 
     /// Whether it takes nothing while Kafka takes other records, as far as several tries can tell.
-    ///
-    /// `acknowledged` is when Kafka took a record of any topic last.
-    pub(super) fn is_stuck(&self, acknowledged: Option<Instant>) -> bool {
-        self.failures >= STUCK && (self.is_refused || acknowledged > self.failing_since)
+    pub(super) const fn is_stuck(&self) -> bool {
+        self.failures >= STUCK
     }
 
     /// Kafka has taken a record.
@@ -61,18 +66,48 @@ impl Lane {
         self.is_well = false;
     }
 
-    /// Kafka has not taken a record, and it was not the record's fault. `is_refused`: the answer
-    /// was that the topic must be set up otherwise.
-    pub(super) fn fail(&mut self, is_refused: bool, longest: Duration, now: Instant) {
+    /// Kafka has not taken a record, and it was not the record's fault.
+    ///
+    /// `is_refused`: a broker has answered that the topic must be set up otherwise. `others` is when
+    /// Kafka acknowledged a record of another stream last: an outage fails all topics, and each for
+    /// a while after the first is well again.
+    pub(super) fn fail(
+        &mut self,
+        is_refused: bool,
+        others: Option<Instant>,
+        longest: Duration,
+        now: Instant,
+    ) {
         self.is_well = false;
-        self.is_refused = is_refused;
         // Thousands may fail at once; that is one try.
-        if !self.waits(now) {
-            self.next_try = now + self.wait;
-            self.wait = (self.wait * 2).min(longest);
-            self.failures = self.failures.saturating_add(1);
-            self.failing_since.get_or_insert(now);
+        if self.waits(now) {
+            return;
         }
+        let is_alone =
+            is_refused || self.last_failure.is_some_and(|last| others.is_some_and(|at| at > last));
+        self.failures = if is_alone { self.failures.saturating_add(1) } else { 0 };
+        self.last_failure = Some(now);
+        self.next_try = now + self.wait;
+        self.wait = (self.wait * 2).min(longest);
+    }
+}
+
+impl Acknowledged {
+    pub(super) fn new(now: Instant) -> Self {
+        Self { began: now, at: Default::default() }
+    }
+
+    pub(super) fn note(&self, stream: Stream, now: Instant) {
+        let since = now.saturating_duration_since(self.began).as_millis();
+        let since = u64::try_from(since).unwrap_or(u64::MAX).saturating_add(1);
+        self.at[stream as usize].fetch_max(since, Relaxed);
+    }
+
+    /// When a record of any other stream was acknowledged last.
+    pub(super) fn others(&self, stream: Stream) -> Option<Instant> {
+        let others = self.at.iter().enumerate().filter(|(of, _)| *of != stream as usize);
+        let last = others.map(|(_, at)| at.load(Relaxed)).max().unwrap_or(0);
+        (last > 0).then(|| self.began + Duration::from_millis(last))
     }
 }
 
@@ -85,25 +120,68 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
+    /// A lane that fails as often as is said, each time as soon as it may.
+    fn failing(lane: &mut Lane, times: u32, others: Option<Instant>, is_refused: bool) {
+        for _ in 0..times {
+            let now = lane.next_try;
+            (0..100).for_each(|_| lane.fail(is_refused, others, SECOND * 4, now));
+        }
+    }
+
+    #[test]
+    fn pauses_double_and_many_failures_at_once_are_one() {
+        let start = Instant::now();
+        let mut lane = Lane::new(SECOND, start);
+        for pause in [1, 3, 7, 11, 15].map(Duration::from_secs) {
+            failing(&mut lane, 1, None, false);
+            assert_eq!(lane.next_try, start + pause);
+        }
+        lane.succeed(start);
+        assert!(lane.is_well() && !lane.waits(start));
+    }
+
     #[test]
     fn a_topic_is_stuck_when_it_alone_takes_nothing() {
         let start = Instant::now();
+        let far = Some(start + SECOND * 1000);
         let mut lane = Lane::new(SECOND, start);
-        let mut now = start;
-        for wait in [SECOND, SECOND * 2, SECOND * 4] {
-            assert!(!lane.waits(now) && !lane.is_stuck(Some(now)));
-            // Many that fail at once are one try.
-            (0..100).for_each(|_| lane.fail(false, SECOND * 4, now));
-            assert!(lane.waits(now) && lane.waits(now + wait.mul_f64(0.9)));
-            now += wait;
-        }
-        assert!(!lane.is_stuck(None), "nor does any other take something");
-        assert!(Lane { is_refused: true, ..lane }.is_stuck(None));
-        assert!(!lane.is_stuck(Some(start)), "nor has any since");
-        assert!(lane.is_stuck(Some(now)));
+        failing(&mut lane, 3, far, false);
+        assert!(!lane.is_stuck(), "nobody knows what was before the first");
+        failing(&mut lane, 1, far, false);
+        assert!(lane.is_stuck());
         lane.doubt();
-        assert!(lane.is_stuck(Some(now)));
-        lane.succeed(now);
-        assert!(lane.is_well() && !lane.is_stuck(Some(now)) && !lane.waits(now));
+        assert!(lane.is_stuck());
+        lane.succeed(start);
+        assert!(!lane.is_stuck());
+        failing(&mut lane, 3, None, true);
+        assert!(lane.is_stuck(), "a broker has said that it is the topic");
+    }
+
+    #[test]
+    fn an_outage_is_no_matter_of_a_topic() {
+        let start = Instant::now();
+        let mut lane = Lane::new(SECOND, start);
+        failing(&mut lane, 50, Some(start), false);
+        assert!(!lane.is_stuck());
+        // Another topic is well again, and this one fails for a last time.
+        let back = lane.last_failure.map(|last| last + SECOND);
+        failing(&mut lane, 1, back, false);
+        assert!(!lane.is_stuck());
+        // And then that one is not well any more.
+        failing(&mut lane, 50, back, false);
+        assert!(!lane.is_stuck());
+    }
+
+    #[test]
+    fn what_others_do_is_told_apart() {
+        let now = Instant::now();
+        let acknowledged = Acknowledged::new(now);
+        assert_eq!(acknowledged.others(Stream::Clean), None);
+        acknowledged.note(Stream::Clean, now);
+        assert_eq!(acknowledged.others(Stream::Clean), None);
+        acknowledged.note(Stream::Other, now + SECOND);
+        acknowledged.note(Stream::Other, now);
+        assert!(acknowledged.others(Stream::Clean).is_some_and(|at| at >= now + SECOND));
+        assert!(acknowledged.others(Stream::Other).is_some_and(|at| at < now + SECOND));
     }
 }

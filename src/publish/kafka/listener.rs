@@ -11,6 +11,7 @@ use super::heard::{Failure, Report};
 use super::leftover::{Answer, left_over};
 use super::replacing::Replacing;
 use super::trouble::{Remedy, Trouble};
+use super::turn::SpooledRecords;
 use crate::publish::sink::Landed;
 use crate::report::Batch;
 use std::sync::Arc;
@@ -90,6 +91,11 @@ impl Courier {
         };
         let delivered = fates.len() as u64 - failures().count() as u64;
         self.metrics.delivered.inc_by(delivered);
+        for (entry, fate) in batch.entries.iter().zip(&fates) {
+            if *fate == Fate::Acknowledged {
+                self.acknowledged.note(entry.stream, now);
+            }
+        }
         if failures().next().is_none() {
             self.metrics.delivery_seconds.observe(took.as_secs_f64());
             self.succeed(now);
@@ -109,11 +115,11 @@ impl Courier {
         }
         let (left, unfit) = left_over(&batch, &fates, self.edge());
         let answer = Answer::new(done, &left, unfit, self.metrics.clone());
-        let (spooled, tally) = (Arc::clone(&self.spooled), left.tally);
+        let (spooled, counts) = (Arc::clone(&self.spooled), SpooledRecords::count(&left));
         // When the spool's queue is full the answer is dropped, and refuses.
         let _ = self.spool.append(left, move |result| {
             if result.is_ok() {
-                spooled.add(tally);
+                spooled.add(&counts);
                 answer.confirm();
             }
         });

@@ -149,6 +149,7 @@ impl Kafka {
                 tracing::error!("a thread of Kafka mode had panicked");
             }
         }
+        self.courier.producer.load().set_last();
     }
 }
 

@@ -14,6 +14,7 @@ use rdkafka::message::{DeliveryResult, Header, Message, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer as _, ProducerContext, PurgeConfig};
 use rdkafka::statistics::Statistics;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
@@ -34,6 +35,8 @@ pub(super) struct Outgoing<'r> {
 pub(super) struct Producer {
     /// There until the producer is dropped.
     client: Option<BaseProducer<Context>>,
+    /// Whoever drops it waits until librdkafka has ended.
+    is_last: AtomicBool,
     topics: Topics,
     key: Key,
     key_shards: u16,
@@ -54,6 +57,7 @@ impl Producer {
         config.set_log_level(RDKafkaLogLevel::Info);
         Ok(Self {
             client: Some(BaseProducer::from_config_and_context(&config, Context(heard))?),
+            is_last: AtomicBool::new(false),
             topics: settings.topics.clone(),
             key: settings.key,
             key_shards: settings.key_shards,
@@ -112,6 +116,11 @@ impl Producer {
         self.client().purge(PurgeConfig::default().queue().inflight());
     }
 
+    /// The process ends with it: what librdkafka does should end first.
+    pub(super) fn set_last(&self) {
+        self.is_last.store(true, Relaxed);
+    }
+
     /// Why it cannot go on, if it cannot.
     pub(super) fn fatal_error(&self) -> Option<(Trouble, String)> {
         let (code, text) = self.client().client().fatal_error()?;
@@ -120,8 +129,8 @@ impl Producer {
 }
 
 impl Drop for Producer {
-    /// Waits only for a moment until librdkafka has ended: one of its threads may be asking for a
-    /// broker's address, which nothing can cut short.
+    /// Librdkafka ends on a thread of its own, and is waited for only at the very end, for a moment:
+    /// one of its threads may be asking for a broker's address, which nothing can cut short.
     fn drop(&mut self) {
         let (ended, end) = channel();
         let client = self.client.take();
@@ -130,7 +139,7 @@ impl Drop for Producer {
             drop(client);
             let _ = ended.send(());
         });
-        if ending.is_ok() && end.recv_timeout(END).is_err() {
+        if self.is_last.load(Relaxed) && ending.is_ok() && end.recv_timeout(END).is_err() {
             tracing::debug!("librdkafka takes long to end, and is not waited for");
         }
     }

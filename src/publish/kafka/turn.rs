@@ -5,7 +5,7 @@
 //! That costs a copy of each, so it is done only when it helps, and not all the time. It knows no
 //! clock: times come in.
 
-use crate::report::{Stream, Tally};
+use crate::report::{Batch, Stream};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
@@ -29,6 +29,9 @@ struct Going {
 /// How many records of each stream went into the spool so far. Any thread may add.
 #[derive(Debug, Default)]
 pub(super) struct SpooledRecords([AtomicU64; Stream::ALL.len()]);
+
+/// How many records of each stream, by its number.
+pub(super) type Counts = [u64; Stream::ALL.len()];
 
 impl Turns {
     pub(super) const fn new(now: Instant) -> Self {
@@ -60,24 +63,26 @@ impl Turns {
         }
     }
 
-    /// The turn is over, or cannot go on. At most a tenth of the time goes into turns.
+    /// The turn is over, or cannot go on. At most a thirtieth of the time goes into turns: each
+    /// writes what is stuck once more.
     pub(super) fn end(&mut self, now: Instant) {
         if let Some(Going { since, .. }) = self.going.take() {
-            self.next = now + (now.saturating_duration_since(since) * 10).max(PAUSE);
+            self.next = now + (now.saturating_duration_since(since) * 30).max(PAUSE);
         }
     }
 }
 
 impl SpooledRecords {
-    pub(super) fn add(&self, tally: Tally) {
-        let Tally { clean, filtered, rejected, other } = tally;
-        for (stream, count) in [
-            (Stream::Clean, clean),
-            (Stream::Filtered, filtered),
-            (Stream::Rejected, rejected),
-            (Stream::Other, other),
-        ] {
-            self.0[stream as usize].fetch_add(u64::from(count), Relaxed);
+    /// Counts the records of a batch. Its tally has reports of which no record is kept.
+    pub(super) fn count(batch: &Batch) -> Counts {
+        let mut counts = Counts::default();
+        batch.entries.iter().for_each(|entry| counts[entry.stream as usize] += 1);
+        counts
+    }
+
+    pub(super) fn add(&self, counts: &Counts) {
+        for (total, count) in self.0.iter().zip(counts) {
+            total.fetch_add(*count, Relaxed);
         }
     }
 
@@ -108,9 +113,9 @@ mod tests {
         now += PAUSE;
         turns.end(now);
 
-        turns.begin(true, 7, now + PAUSE * 9);
+        turns.begin(true, 7, now + PAUSE * 29);
         assert!(!turns.is_going(), "it took long");
-        now += PAUSE * 10;
+        now += PAUSE * 30;
         turns.begin(false, 0, now);
         assert!(!turns.is_going(), "nothing came for others");
         turns.begin(true, 0, now);

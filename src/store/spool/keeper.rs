@@ -33,6 +33,8 @@ pub(in crate::store) struct Keeper {
     /// How many records there are, and how many with those of a transaction that goes on.
     records: i64,
     records_then: i64,
+    /// The oldest record that was put behind others: its number, and when it was received.
+    put_behind: Option<(i64, i64)>,
 }
 
 impl Keeper {
@@ -52,6 +54,7 @@ impl Keeper {
             next: None,
             records: 0,
             records_then: 0,
+            put_behind: None,
         }
     }
 
@@ -153,13 +156,17 @@ impl Keeper {
         Ok(end < through && self.records > 0)
     }
 
-    /// Copies records to the end, all or none of those that are there.
+    /// Copies records to the end, all or none of those that are there; none on a file system that
+    /// has too little left.
     pub(in crate::store) fn put_behind(
         &mut self,
         connection: &Connection,
         numbers: &[i64],
     ) -> rusqlite::Result<PutBehind> {
         let first = self.survey(connection)?;
+        if !self.room.has_disk(self.room.level(used_bytes(connection)?)) {
+            return Ok(PutBehind { first, records: 0 });
+        }
         let transaction = connection.unchecked_transaction()?;
         let mut next = first;
         {
@@ -176,9 +183,28 @@ impl Keeper {
         transaction.commit()?;
         // Counts the copies as appended.
         self.survey(connection)?;
+        self.remember_oldest(connection, first)?;
         let records = (next - first).unsigned_abs();
         self.metrics.put_behind.inc_by(records);
         Ok(PutBehind { first, records })
+    }
+
+    /// Remembers the oldest of the records that were copied from this number on: behind younger ones
+    /// it is not seen otherwise.
+    fn remember_oldest(&mut self, connection: &Connection, first: i64) -> rusqlite::Result<()> {
+        let oldest: Option<(i64, i64)> = connection
+            .prepare_cached(
+                "SELECT seq, received_at FROM spooled WHERE seq >= ? ORDER BY received_at LIMIT 1",
+            )?
+            .query_row([first], |row| Ok((row.get(0)?, row.get(1)?)))
+            .optional()?;
+        let is_older = |(_, received_at): &(i64, i64)| {
+            self.put_behind.is_none_or(|(_, known)| *received_at <= known)
+        };
+        if let Some(oldest) = oldest.filter(is_older) {
+            self.put_behind = Some(oldest);
+        }
+        Ok(())
     }
 
     /// Looks at what there is. Returns whether there is room for more.
@@ -186,7 +212,12 @@ impl Keeper {
         self.survey(connection)?;
         self.room.restore_reserve();
         let now = Timestamp::now().as_millisecond();
-        let age = oldest(connection)?.map_or(0, |(_, received_at)| (now - received_at).max(0));
+        let front = oldest(connection)?;
+        self.put_behind =
+            self.put_behind.filter(|(number, _)| front.is_some_and(|(first, _)| first <= *number));
+        let times =
+            [front, self.put_behind].into_iter().flatten().map(|(_, received_at)| received_at);
+        let age = times.min().map_or(0, |received_at| (now - received_at).max(0));
         self.metrics.oldest_seconds.set(age / 1000);
         let used = used_bytes(connection)?;
         self.metrics.bytes.set(i64::try_from(used).unwrap_or(i64::MAX));

@@ -25,7 +25,7 @@ pub struct Reader {
 /// How far a file can be trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// It is in use: what is missing at the front was delivered meanwhile.
+    /// It is in use: what is missing at the front was delivered meanwhile, or put behind others.
     InUse,
     /// It was named by somebody, who knows why: numbers that are missing are damage.
     Named,
@@ -125,7 +125,10 @@ impl Reader {
         })
     }
 
-    /// Hands over the records that are there now, oldest first, until told not to go on.
+    /// Hands over the records that are there, oldest first, until told not to go on.
+    ///
+    /// Beside a running edge a record may be put behind all others before it was read, so that what
+    /// has come meanwhile is read as well; some records may be handed over twice.
     ///
     /// Where a file is damaged, what cannot be read is passed over and counted.
     ///
@@ -136,17 +139,36 @@ impl Reader {
     pub fn export(&self, mut see: impl FnMut(&Spooled) -> bool) -> Result<Export, ReadError> {
         let last = self.last().map_err(|source| self.error(source))?;
         let mut walk = Walk { after: 0, last, done: Export::default() };
+        for _ in 0..LEGS {
+            if !self.walk(&mut walk, &mut see)? || self.kind == Kind::Named {
+                break;
+            }
+            let newest = newest(&self.connection).map_err(|source| self.error(source))?;
+            match newest {
+                Some(newest) if newest > walk.last => walk.last = newest,
+                _ => break,
+            }
+        }
+        Ok(walk.done)
+    }
+
+    /// Goes on to the last record of the walk. Returns whether it was not told to stop.
+    fn walk(
+        &self,
+        walk: &mut Walk,
+        see: &mut impl FnMut(&Spooled) -> bool,
+    ) -> Result<bool, ReadError> {
         while walk.after < walk.last {
-            match self.page(&mut walk, &mut see) {
+            match self.page(walk, see) {
                 Ok(true) => {}
-                Ok(false) => return Ok(walk.done),
+                Ok(false) => return Ok(false),
                 Err(error) if is_unreadable(&error) => {
-                    self.pass_over(&mut walk).map_err(|source| self.error(source))?;
+                    self.pass_over(walk).map_err(|source| self.error(source))?;
                 }
                 Err(source) => return Err(self.error(source)),
             }
         }
-        Ok(walk.done)
+        Ok(true)
     }
 
     /// The number of the last record there is, as far as the file can tell.
@@ -329,6 +351,9 @@ fn moment(milliseconds: i64) -> Timestamp {
     Timestamp::from_millisecond(milliseconds).unwrap_or_default()
 }
 
+/// How often what has come meanwhile is read as well: more than once only where as much comes as is
+/// read.
+const LEGS: usize = 16;
 /// How many records are read in one transaction, and about how many bytes of them.
 const PAGE: i64 = 1000;
 const PAGE_BYTES: usize = 4 << 20;

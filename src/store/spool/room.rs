@@ -126,6 +126,11 @@ impl Room {
         is_free
     }
 
+    /// Whether the file system has more left than is to stay free.
+    pub(super) const fn has_disk(&self, level: Level) -> bool {
+        level.available > self.min_free
+    }
+
     /// Whether it is the file system that has too little, not the spool too much.
     pub(super) fn is_short_of_disk(&self, level: Level) -> bool {
         level.available.saturating_sub(self.min_free) < self.max_bytes.saturating_sub(level.used)

@@ -47,7 +47,12 @@ impl Writer {
                 }
             }
             Job::PutBehind { numbers, done } => {
-                done(self.try_work(|keeper, connection| keeper.put_behind(connection, &numbers)));
+                // It takes room, and so nothing of what is kept for making some.
+                let work = |keeper: &mut Keeper, connection: &Connection| {
+                    keeper.put_behind(connection, &numbers)
+                };
+                let put = self.with_spool(work);
+                done(self.or_on_a_new_file(put, work));
             }
         }
     }
@@ -73,7 +78,16 @@ impl Writer {
         &mut self,
         work: impl Fn(&mut Keeper, &Connection) -> rusqlite::Result<T>,
     ) -> Result<T, AppendError> {
-        let mut done = self.with_reserve(|writer| writer.with_spool(&work));
+        let done = self.with_reserve(|writer| writer.with_spool(&work));
+        self.or_on_a_new_file(done, work)
+    }
+
+    /// What was done; or what is done on a new file when the old one turned out to be damaged.
+    fn or_on_a_new_file<T>(
+        &mut self,
+        mut done: Result<T, Failure>,
+        work: impl Fn(&mut Keeper, &Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, AppendError> {
         if let Err(failure) = &done
             && failure.is_damage()
         {

@@ -96,6 +96,47 @@ fn records_are_put_behind_all_others() {
 }
 
 #[test]
+fn what_is_put_behind_keeps_its_age() {
+    let mut bench = Bench::new(&settings());
+    let then = Timestamp::now() - jiff::SignedDuration::from_secs(90);
+    bench.append(records(1, "old", then, 0)).unwrap();
+    bench.append(now(1, "young", 0)).unwrap();
+    bench.put_behind(&[1]).unwrap();
+    bench.forget(1).unwrap();
+    bench.writer.look();
+    assert!((90..120).contains(&bench.metrics.oldest_seconds.get()));
+    bench.forget(3).unwrap();
+    bench.append(now(1, "young", 0)).unwrap();
+    bench.writer.look();
+    assert!(bench.metrics.oldest_seconds.get() < 60);
+}
+
+#[test]
+fn nothing_is_put_behind_where_the_disk_is_short() {
+    let mut bench = Bench::new(&settings());
+    bench.append(now(2, "shop", 0)).unwrap();
+    let mut bench = bench.restart(&Settings { min_free: ByteSize::pib(1), ..settings() });
+    assert_eq!(bench.put_behind(&[1]).map(|put| put.records), Ok(0));
+    assert_eq!(bench.numbers(), [1, 2]);
+}
+
+#[test]
+fn an_export_misses_nothing_that_is_put_behind_meanwhile() {
+    let mut bench = Bench::new(&settings());
+    bench.append(now(3000, "shop", 0)).unwrap();
+    let reader = Reader::open(bench.data.path()).unwrap();
+    let mut seen = std::collections::BTreeSet::new();
+    let exported = reader.export(|record| {
+        if seen.is_empty() {
+            bench.put_behind(&[2500]).unwrap();
+            bench.forget(2500).unwrap();
+        }
+        seen.insert(record.id)
+    });
+    assert_eq!(exported.unwrap().records, 1501, "one page, what was not forgotten, and the copy");
+}
+
+#[test]
 fn a_full_spool_can_still_put_records_behind() {
     let mut bench = Bench::new(&Settings { max_bytes: ByteSize::mib(1), ..settings() });
     while bench.append(now(10, "shop", 1000)).is_ok() {}
