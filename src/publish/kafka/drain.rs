@@ -243,17 +243,27 @@ impl Drain {
     fn make_way(&mut self, now: Instant) {
         let stuck = self.lanes.map(|lane| lane.is_stuck());
         let Some(oldest) = self.window.front().map(|slot| slot.record.seq) else { return };
-        if !stuck.contains(&true) || self.turns.ends_at(oldest) {
+        if self.turns.ends_at(oldest) {
             return self.turns.end(now);
+        }
+        if !stuck.contains(&true) {
+            return self.turns.break_off(now);
         }
         if !self.turns.is_going() && !self.has_enough() {
             return;
+        }
+        // One that is due is to be tried, and until then none of its records goes away.
+        let mut rests = stuck;
+        for stream in Stream::ALL {
+            let is_tried = |slot: &Slot| slot.is_flying() && slot.record.stream == *stream;
+            let rests = &mut rests[*stream as usize];
+            *rests &= self.lanes[*stream as usize].waits(now) || self.window.iter().any(is_tried);
         }
         let numbers: Vec<_> = {
             let late = &self.courier.flights().late;
             let slots = self.window.iter().filter(|slot| {
                 slot.state == State::Waiting
-                    && stuck[slot.record.stream as usize]
+                    && rests[slot.record.stream as usize]
                     && !self.turns.ends_at(slot.record.seq)
                     && late.place(slot.record.id).is_none()
             });
@@ -273,7 +283,7 @@ impl Drain {
         if !self.turns.is_going() {
             let has_arrived = self.window.iter().any(|slot| slot.state == State::Acknowledged);
             let others = self.courier.spooled.of(|stream| !stuck[stream]);
-            self.turns.begin(has_arrived, others, now);
+            self.turns.begin(stuck, has_arrived, others, now);
             if !self.turns.is_going() {
                 return;
             }
@@ -292,7 +302,7 @@ impl Drain {
                 }
             }
             // The store has said why, or has no room. They stay where they are.
-            _ => self.turns.end(now),
+            _ => self.turns.break_off(now),
         }
     }
 
@@ -327,7 +337,8 @@ impl Drain {
         if failure.trouble == Trouble::Fatal {
             self.courier.heard.set_fatal();
         }
-        let slot = &mut self.window[at];
+        let (slot, now) = (&mut self.window[at], Instant::now());
+        let sent = if let State::Flying { since } = slot.state { since } else { now };
         slot.state = State::Waiting;
         let stream = slot.record.stream;
         let lane = &mut self.lanes[stream as usize];
@@ -364,7 +375,7 @@ impl Drain {
             self.courier.settings().breaker.probe_max
         };
         let others = self.courier.acknowledged.others(stream);
-        lane.fail(failure.is_of_topic(), others, longest, Instant::now());
+        lane.fail(failure.is_of_topic(), others, sent, longest, now);
     }
 
     /// Puts a specimen in the place of a record, under its id. The spool keeps the record itself

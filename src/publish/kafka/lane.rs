@@ -70,11 +70,13 @@ impl Lane {
     ///
     /// `is_refused`: a broker has answered that the topic must be set up otherwise. `others` is when
     /// Kafka acknowledged a record of another stream last: an outage fails all topics, and each for
-    /// a while after the first is well again.
+    /// a while after the first is well again. `sent` is when the record was sent: what was under way
+    /// with one that failed before is no other try.
     pub(super) fn fail(
         &mut self,
         is_refused: bool,
         others: Option<Instant>,
+        sent: Instant,
         longest: Duration,
         now: Instant,
     ) {
@@ -83,9 +85,11 @@ impl Lane {
         if self.waits(now) {
             return;
         }
-        let is_alone =
-            is_refused || self.last_failure.is_some_and(|last| others.is_some_and(|at| at > last));
-        self.failures = if is_alone { self.failures.saturating_add(1) } else { 0 };
+        let is_another = self.last_failure.is_none_or(|last| sent >= last);
+        let is_alone = self.last_failure.is_some_and(|last| others.is_some_and(|at| at > last));
+        if is_another && (is_alone || is_refused) {
+            self.failures = self.failures.saturating_add(1);
+        }
         self.last_failure = Some(now);
         self.next_try = now + self.wait;
         self.wait = (self.wait * 2).min(longest);
@@ -124,7 +128,7 @@ mod tests {
     fn failing(lane: &mut Lane, times: u32, others: Option<Instant>, is_refused: bool) {
         for _ in 0..times {
             let now = lane.next_try;
-            (0..100).for_each(|_| lane.fail(is_refused, others, SECOND * 4, now));
+            (0..100).for_each(|_| lane.fail(is_refused, others, now, SECOND * 4, now));
         }
     }
 
@@ -169,6 +173,17 @@ mod tests {
         assert!(!lane.is_stuck());
         // And then that one is not well any more.
         failing(&mut lane, 50, back, false);
+        assert!(!lane.is_stuck());
+    }
+
+    #[test]
+    fn what_was_sent_before_a_failure_is_no_other_try() {
+        let start = Instant::now();
+        let far = Some(start + SECOND * 1000);
+        let mut lane = Lane::new(SECOND, start);
+        for second in 0..100 {
+            lane.fail(false, far, start, SECOND * 4, start + SECOND * second);
+        }
         assert!(!lane.is_stuck());
     }
 

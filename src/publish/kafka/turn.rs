@@ -15,8 +15,9 @@ pub(super) struct Turns {
     going: Option<Going>,
     /// Before, none begins.
     next: Instant,
-    /// What had been spooled for other topics when the last one began; unknown after a start.
-    seen: Option<u64>,
+    /// For which streams the last one was, and what had been spooled for others when it began.
+    /// Unknown after a start, and when it did not come to its end.
+    seen: Option<(Streams, u64)>,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -33,6 +34,9 @@ pub(super) struct SpooledRecords([AtomicU64; Stream::ALL.len()]);
 /// How many records of each stream, by its number.
 pub(super) type Counts = [u64; Stream::ALL.len()];
 
+/// Something about each stream, by its number.
+pub(super) type Streams = [bool; Stream::ALL.len()];
+
 impl Turns {
     pub(super) const fn new(now: Instant) -> Self {
         Self { going: None, next: now, seen: None }
@@ -40,9 +44,10 @@ impl Turns {
 
     /// Begins a turn, if there is something to be gained: records behind those in the way that have
     /// arrived, or others that may. `spooled` counts what was ever spooled for other topics.
-    pub(super) fn begin(&mut self, has_arrived: bool, spooled: u64, now: Instant) {
-        if now >= self.next && (has_arrived || self.seen != Some(spooled)) {
-            self.seen = Some(spooled);
+    pub(super) fn begin(&mut self, stuck: Streams, has_arrived: bool, spooled: u64, now: Instant) {
+        let seen = Some((stuck, spooled));
+        if now >= self.next && (has_arrived || self.seen != seen) {
+            self.seen = seen;
             self.going = Some(Going { since: now, end: None });
         }
     }
@@ -63,7 +68,15 @@ impl Turns {
         }
     }
 
-    /// The turn is over, or cannot go on. At most a thirtieth of the time goes into turns: each
+    /// The turn cannot go on: what it has not come to may be worth another.
+    pub(super) fn break_off(&mut self, now: Instant) {
+        if self.is_going() {
+            self.seen = None;
+        }
+        self.end(now);
+    }
+
+    /// The turn is over. At most a thirtieth of the time goes into turns: each
     /// writes what is stuck once more.
     pub(super) fn end(&mut self, now: Instant) {
         if let Some(Going { since, .. }) = self.going.take() {
@@ -100,11 +113,13 @@ const PAUSE: Duration = Duration::from_secs(30);
 mod tests {
     use super::*;
 
+    const STUCK: Streams = [false, true, false, false];
+
     #[test]
     fn a_turn_begins_when_it_helps_and_ends_where_it_began() {
         let mut now = Instant::now();
         let mut turns = Turns::new(now);
-        turns.begin(false, 0, now);
+        turns.begin(STUCK, false, 0, now);
         assert!(turns.is_going(), "nobody knows what is in a spool at first");
         assert!(!turns.ends_at(i64::MAX), "nothing was put behind yet");
         turns.put_behind(100);
@@ -113,15 +128,23 @@ mod tests {
         now += PAUSE;
         turns.end(now);
 
-        turns.begin(true, 7, now + PAUSE * 29);
+        turns.begin(STUCK, true, 7, now + PAUSE * 29);
         assert!(!turns.is_going(), "it took long");
         now += PAUSE * 30;
-        turns.begin(false, 0, now);
+        turns.begin(STUCK, false, 0, now);
         assert!(!turns.is_going(), "nothing came for others");
-        turns.begin(true, 0, now);
+        turns.begin(STUCK, true, 0, now);
         assert!(turns.is_going(), "something has arrived");
         turns.end(now);
-        turns.begin(false, 1, now + PAUSE);
+        turns.begin(STUCK, false, 1, now + PAUSE);
         assert!(turns.is_going(), "something came");
+        turns.break_off(now);
+        turns.begin(STUCK, false, 1, now + PAUSE);
+        assert!(turns.is_going(), "the last was not whole");
+        turns.end(now);
+        turns.begin(STUCK, false, 1, now + PAUSE);
+        assert!(!turns.is_going());
+        turns.begin([true; 4], false, 1, now + PAUSE);
+        assert!(turns.is_going(), "another topic is stuck");
     }
 }
