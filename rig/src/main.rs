@@ -121,5 +121,7 @@ fn wanted() -> Result<Wanted> {
         let in_form = |scenario: &Scenario| wanted.long || scenario.brokers() == 1;
         wanted.scenarios = Scenario::ALL.into_iter().filter(in_form).collect();
     }
+    // A cluster of each size is made once.
+    wanted.scenarios.sort_by_key(|scenario| scenario.brokers());
     Ok(wanted)
 }
