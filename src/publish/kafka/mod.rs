@@ -19,6 +19,10 @@
 //!
 //! `drain` empties the spool into Kafka, oldest first. It also is what finds out that Kafka is
 //! back: its acknowledgement closes the breaker.
+//! `lane` knows how the topic of each stream does. Records of one that takes nothing while others do
+//! are put behind all others in the spool, when `turn` says that it helps.
+//!
+//! A producer that cannot go on is followed by another, which `replacing` makes.
 //!
 //! # What is in memory
 //!
